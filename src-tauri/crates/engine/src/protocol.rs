@@ -1,0 +1,453 @@
+//! What travels over the engine's private socket.
+//!
+//! One message: `u32` little-endian length of the JSON, `u32` length of the attachment, the JSON, the attachment.
+//! Requests carry an `id` that their reply repeats; events come unasked. The first message each way is [`Hello`]; a
+//! client of another [`VERSION`] may only observe and send [`Command::End`]. Pictures are attachments, never JSON.
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use stallcast_media::{Canvas, Health, LossCounters};
+use std::path::PathBuf;
+
+/// Raised with every change that an older peer would misread.
+pub const VERSION: u32 = 1;
+/// Longest accepted JSON part, bytes.
+pub const MAX_JSON: u32 = 1 << 20;
+/// Longest accepted attachment, bytes.
+pub const MAX_ATTACHMENT: u32 = 8 << 20;
+
+/// First message each way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// Sender's [`VERSION`].
+    pub version: u32,
+    /// Sender's process id.
+    pub pid: u32,
+}
+
+/// From client to engine.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Request {
+    /// Chosen by the client, rising.
+    pub id: u64,
+    /// What to do.
+    pub command: Command,
+}
+
+/// From engine to client.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Message {
+    /// Answer to the request with this id.
+    Reply {
+        /// The request's id.
+        id: u64,
+        /// How it ended.
+        result: Result<Reply, Failure>,
+    },
+    /// Unasked.
+    Event {
+        /// What happened.
+        event: Event,
+    },
+}
+
+/// Orders to the engine. Each is idempotent: sending the last ones again after a restart restores the show.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// Opens sources and starts the program clock (preview runs, nothing is pushed). Replaces an earlier configuration;
+    /// while live only sources may change.
+    Configure(Configuration),
+    /// Replaces all overlays of the program. Attachment: the card's picture bytes (PNG, JPEG or SVG), empty for none or
+    /// unchanged (same `picture_key`).
+    SetOverlay(Overlay),
+    /// Starts encoding into the destinations, HLS and the recording. Accepted at once; results come as events.
+    GoLive(GoLive),
+    /// Sends silence instead of the microphone.
+    SetMuted {
+        /// True to mute.
+        muted: bool,
+    },
+    /// Asks for preview JPEGs, newest wins; 0 fps stops them.
+    Preview {
+        /// 0..=30.
+        fps: u32,
+        /// Longest side of the picture, at most 960.
+        max_side: u32,
+    },
+    /// Starts a recording of a live show.
+    StartRecording(Recording),
+    /// Ends the recording, finishing the file.
+    StopRecording,
+    /// The engine ends the show by itself if no client is connected for this long. Default 600 s.
+    SetGrace {
+        /// Seconds.
+        seconds: u64,
+    },
+    /// Everything as it stands now, for a client that attaches.
+    Snapshot,
+    /// Ends the show: flushes encoders, finishes files, closes destinations. The reply carries the summary. The
+    /// process stays, ready for another show.
+    End,
+    /// Ends the show if there is one, then the process.
+    Quit,
+}
+
+/// Where picture and sound come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum CameraChoice {
+    /// A camera; `None` takes the first that works.
+    Device {
+        /// Id from the device list.
+        id: Option<String>,
+    },
+    /// A media file, looped.
+    File {
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// Drawn in code, labelled as demo.
+    Demo,
+}
+
+/// Where sound comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum MicChoice {
+    /// A microphone; `None` takes the default one.
+    Device {
+        /// Id from the device list.
+        id: Option<String>,
+    },
+    /// A media file, looped. The camera's own path means one opened source on one clock.
+    File {
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// A voice-like tone in step with the demo picture.
+    Demo,
+    /// Silence. The audio track exists all the same.
+    None,
+}
+
+/// Sources, canvas and encoders.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Configuration {
+    /// Picture source.
+    pub camera: CameraChoice,
+    /// Sound source.
+    pub mic: MicChoice,
+    /// Program size and rate.
+    pub canvas: Canvas,
+    /// H.264 bitrate, kbit/s.
+    pub video_kbps: u32,
+    /// AAC bitrate, kbit/s.
+    pub audio_kbps: u32,
+    /// x264 zerolatency, no B-frames.
+    pub low_latency: bool,
+    /// `zh-CN` or `en`: the words inside overlays.
+    pub language: String,
+}
+
+/// What is drawn over the camera. Only confirmed values may be put here.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overlay {
+    /// The product being explained.
+    pub card: Option<ProductCard>,
+    /// The coupon that can be claimed.
+    pub coupon: Option<CouponRibbon>,
+}
+
+/// Texts are drawn as given; amounts are already formatted by the studio.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProductCard {
+    /// Spoken number.
+    pub number: u32,
+    /// Confirmed title.
+    pub title: String,
+    /// Currency sign, for example `¥`.
+    pub sign: String,
+    /// Confirmed price in major units, for example `268`; `None` leaves the figure out.
+    pub price: Option<String>,
+    /// Struck through, without sign.
+    pub old_price: Option<String>,
+    /// Confirmed pieces left; `None` leaves the figure out.
+    pub stock: Option<i64>,
+    /// Pieces at the start of the show, for the bar.
+    pub stock_of: Option<i64>,
+    /// Changes when the attached picture changes.
+    pub picture_key: Option<String>,
+}
+
+/// Terms of the running coupon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CouponRibbon {
+    /// Currency sign.
+    pub sign: String,
+    /// Discount in major units.
+    pub discount: String,
+    /// Threshold in major units; `None` for none.
+    pub threshold: Option<String>,
+    /// When it ends, ms UTC by the studio's clock (already corrected to the platform's).
+    pub ends_at_ms: i64,
+}
+
+/// Start of a show.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct GoLive {
+    /// RTMP destinations, at most 4, may be empty.
+    pub destinations: Vec<Destination>,
+    /// Folder for the HLS playlist, init and segments; `None` for no HLS.
+    pub hls_dir: Option<PathBuf>,
+    /// Recording from the start.
+    pub recording: Option<Recording>,
+    /// End by itself after this many seconds, counted as the command line says; `None` for no limit.
+    pub for_s: Option<u64>,
+}
+
+/// One RTMP(S) destination.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Destination {
+    /// Chosen by the studio, stable.
+    pub id: String,
+    /// `rtmp://host[:port]/app[/…]` without key, or the complete URL when `key` is `None`.
+    #[serde(with = "secret")]
+    pub url: SecretString,
+    /// Stream key.
+    #[serde(with = "secret_option")]
+    pub key: Option<SecretString>,
+}
+
+/// A file to record into.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recording {
+    /// `.mp4`. After an engine restart the show goes on as `NAME.part2.mp4`.
+    pub path: PathBuf,
+    /// Replace an existing file.
+    pub overwrite: bool,
+}
+
+/// Successful answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+pub enum Reply {
+    /// Done, or accepted.
+    Done,
+    /// For [`Command::Snapshot`].
+    Snapshot(Snapshot),
+    /// For [`Command::End`].
+    Ended(Summary),
+}
+
+/// A refused command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Stable code, translated by the UI and the command line: `device_missing`, `device_busy`, `device_denied`,
+    /// `source_unusable`, `file_missing`, `file_exists`, `path_unwritable`, `disk_full`, `bad_url`, `bad_value`,
+    /// `already_live`, `not_live`, `version`, `internal`.
+    pub code: String,
+    /// Values for the sentence: `name`, `path`, `host`, `detail`.
+    pub params: std::collections::BTreeMap<String, String>,
+}
+
+/// Where the media side stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EngineState {
+    /// No configuration yet.
+    Idle,
+    /// Composing, preview possible, nothing pushed.
+    Ready,
+    /// Encoding; the first destination (else recording, else HLS) has not accepted yet.
+    Starting,
+    /// Accepted.
+    Live,
+    /// Flushing.
+    Ending,
+}
+
+/// Where one destination stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkState {
+    /// Not started.
+    Idle,
+    /// First try.
+    Connecting,
+    /// Media is being accepted.
+    Publishing,
+    /// Was accepted once, trying again.
+    Reconnecting,
+    /// The platform refused the key; not tried again.
+    Refused,
+    /// Ended by us.
+    Closed,
+}
+
+/// One destination as seen now. No secret in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkStatus {
+    /// The studio's id.
+    pub id: String,
+    /// Host only.
+    pub host: String,
+    /// Where it stands.
+    pub state: LinkState,
+    /// Media bytes handed to the OS.
+    pub bytes_sent: u64,
+    /// Successful connections after the first.
+    pub reconnects: u32,
+    /// Video packets it did not get.
+    pub dropped: u64,
+    /// How far it is behind, ms.
+    pub behind_ms: u64,
+}
+
+/// Unasked news. `Stats` comes once a second while composing, `Levels` ten times, the others when they change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// State changed.
+    State(State),
+    /// Once a second.
+    Stats(Stats),
+    /// Microphone level after mute, dBFS, -100.0..=0.0.
+    Levels {
+        /// Loudest sample of the last 100 ms.
+        peak_db: f32,
+        /// Mean level of the last 100 ms.
+        rms_db: f32,
+    },
+    /// Something happened that a person may have to know.
+    Health(Health),
+    /// A preview JPEG; the picture is the attachment.
+    Preview {
+        /// Rising.
+        seq: u64,
+        /// Pixels a row.
+        width: u32,
+        /// Rows.
+        height: u32,
+    },
+    /// The show ended by itself (its time was over, or nobody was attached for the grace time).
+    Ended(Summary),
+}
+
+/// State of everything that changes rarely.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// Media side as a whole.
+    pub engine: EngineState,
+    /// When the first destination accepted, ms UTC.
+    pub live_since_ms: Option<i64>,
+    /// Human name of the picture source.
+    pub camera: String,
+    /// Human name of the sound source.
+    pub mic: String,
+    /// Picture is the drawn demo.
+    pub demo: bool,
+    /// Silence is sent.
+    pub muted: bool,
+    /// Destinations in their order.
+    pub links: Vec<LinkStatus>,
+    /// File being written.
+    pub recording: Option<PathBuf>,
+    /// All files of this show.
+    pub recordings: Vec<PathBuf>,
+    /// HLS playlist exists and grows.
+    pub hls: bool,
+}
+
+/// Figures of the last second, and counts since the show began.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stats {
+    /// Frames composed since the start.
+    pub frames_composed: u64,
+    /// Frames out of the encoder since the start.
+    pub frames_encoded: u64,
+    /// The three losses since the start.
+    pub loss: LossCounters,
+    /// Audio blocks encoded since the start.
+    pub audio_blocks: u64,
+    /// Composed in the last second.
+    pub fps: f32,
+    /// Out of the encoders in the last second, kbit/s.
+    pub kbps: u32,
+    /// CPU of the engine process in the last second, 1.0 = one core.
+    pub cpu: f32,
+    /// Peak memory of the engine process, bytes.
+    pub peak_rss_bytes: u64,
+    /// CPU seconds of the engine process since it started.
+    pub cpu_s: f64,
+    /// D of the design: how far the program runs behind capture, ms.
+    pub program_delay_ms: u32,
+    /// Room for the recording at this bitrate, minutes; `None` when not recording.
+    pub disk_minutes: Option<u64>,
+    /// Destinations, as in [`State`].
+    pub links: Vec<LinkStatus>,
+}
+
+/// Answer to [`Command::Snapshot`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// State.
+    pub state: State,
+    /// Figures, if composing.
+    pub stats: Option<Stats>,
+    /// Present configuration.
+    pub configuration: Option<Configuration>,
+    /// Present overlays.
+    pub overlay: Overlay,
+}
+
+/// A finished show.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Frames composed while live.
+    pub frames_composed: u64,
+    /// The three losses.
+    pub loss: LossCounters,
+    /// Frames out of the encoder.
+    pub frames_encoded: u64,
+    /// Audio blocks encoded.
+    pub audio_blocks: u64,
+    /// Destinations at the end.
+    pub links: Vec<LinkStatus>,
+    /// Files written.
+    pub recordings: Vec<PathBuf>,
+    /// A recording stopped because the disk was full.
+    pub disk_full: bool,
+    /// CPU seconds of the engine since it started.
+    pub cpu_s: f64,
+    /// Peak memory of the engine, bytes.
+    pub peak_rss_bytes: u64,
+}
+
+mod secret {
+    use secrecy::{ExposeSecret, SecretString};
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(value: &SecretString, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(value.expose_secret())
+    }
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SecretString, D::Error> {
+        String::deserialize(from).map(SecretString::from)
+    }
+}
+
+mod secret_option {
+    use secrecy::{ExposeSecret, SecretString};
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(value: &Option<SecretString>, to: S) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(secret) => to.serialize_some(secret.expose_secret()),
+            None => to.serialize_none(),
+        }
+    }
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SecretString>, D::Error> {
+        Ok(Option::<String>::deserialize(from)?.map(SecretString::from))
+    }
+}

@@ -1,0 +1,66 @@
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Everything the media side can say about itself. Each has a sentence in both languages in the UI and the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HealthCode {
+    /// `device`: the camera is gone or stopped delivering; the picture holds, then shows a slate.
+    CameraLost,
+    /// `device`: it delivers again.
+    CameraBack,
+    /// `device`: the microphone is gone or stopped delivering; silence is sent.
+    MicLost,
+    /// `device`: it delivers again.
+    MicBack,
+    /// `host`: connection lost, trying again.
+    DestinationLost,
+    /// `host`: accepted again.
+    DestinationBack,
+    /// `host`, `status`: the platform refused the key; not tried again.
+    DestinationRefused,
+    /// `host`: the link cannot carry the stream; frames are being dropped.
+    DestinationSlow,
+    /// `path`: the disk is full; the recording so far is kept, the show goes on.
+    RecordingStopped,
+    /// `path`, `reason`: the recording could not be written.
+    RecordingFailed,
+    /// `minutes`: room left for the recording.
+    DiskLow,
+    /// The encoder cannot keep up; frames are skipped.
+    EncoderBehind,
+    /// The machine cannot compose in time; frames are late.
+    ProgramLate,
+    /// `part`: a part crashed and was started again.
+    PartRestarted,
+    /// The media process died and was started again; `gap_ms` without a picture.
+    EngineRestarted,
+    /// The local shop died and was started again.
+    ShopRestarted,
+    /// `count`: characters that no font on this machine has.
+    MissingGlyphs,
+}
+
+/// One event about the state of the show's machinery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// What happened.
+    pub code: HealthCode,
+    /// Values for the sentence, by the names in [`HealthCode`]. Never a secret.
+    pub params: BTreeMap<String, String>,
+}
+
+impl Health {
+    /// An event without values.
+    #[must_use]
+    pub const fn new(code: HealthCode) -> Self {
+        Self { code, params: BTreeMap::new() }
+    }
+
+    /// Adds one value.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl ToString) -> Self {
+        self.params.insert(name.to_owned(), value.to_string());
+        self
+    }
+}

@@ -1,0 +1,318 @@
+//! Bounded queues. Each has a limit in items, time or bytes, a written overflow policy and a counter.
+
+use crate::{Packet, Pts, Track};
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// What a wait on a queue ended with.
+#[derive(Debug)]
+pub enum Taken<T> {
+    /// An item.
+    Item(T),
+    /// Nothing came in time.
+    Timeout,
+    /// Closed and empty: nothing will ever come.
+    Closed,
+}
+
+/// A queue of packets for one sink, limited by the time it spans and by bytes.
+///
+/// Overflow policy: video is dropped up to the next keyframe and counted; sound is never dropped before four times the
+/// time limit (then the oldest goes, counted), because a gap in sound is heard and costs little to keep.
+#[derive(Debug, Clone)]
+pub struct PacketQueue {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    ready: Condvar,
+    limit_ns: i64,
+    limit_bytes: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    items: VecDeque<Arc<Packet>>,
+    bytes: usize,
+    dropped_video: u64,
+    dropped_audio: u64,
+    waiting_for_keyframe: bool,
+    closed: bool,
+}
+
+impl State {
+    fn span(&self) -> i64 {
+        let video = |p: &&Arc<Packet>| p.track == Track::Video;
+        match (self.items.iter().find(video), self.items.iter().rev().find(video)) {
+            (Some(first), Some(last)) => last.dts - first.dts,
+            _ => 0,
+        }
+    }
+
+    fn drop_video(&mut self) {
+        let mut kept = VecDeque::with_capacity(self.items.len());
+        for packet in self.items.drain(..) {
+            if packet.track == Track::Video {
+                self.bytes -= packet.payload.len();
+                self.dropped_video += 1;
+            } else {
+                kept.push_back(packet);
+            }
+        }
+        self.items = kept;
+        self.waiting_for_keyframe = true;
+    }
+}
+
+impl PacketQueue {
+    /// A queue spanning at most `limit` of video and `limit_bytes` of payload.
+    #[must_use]
+    pub fn new(limit: Duration, limit_bytes: usize) -> Self {
+        let limit_ns = i64::try_from(limit.as_nanos()).unwrap_or(i64::MAX);
+        Self { shared: Arc::new(Shared { state: Mutex::default(), ready: Condvar::new(), limit_ns, limit_bytes }) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a packet. Never blocks. On overflow the policy above applies.
+    pub fn push(&self, packet: Arc<Packet>) {
+        let mut state = self.lock();
+        if state.closed {
+            return;
+        }
+        if packet.track == Track::Video {
+            if packet.keyframe {
+                state.waiting_for_keyframe = false;
+            }
+            if state.waiting_for_keyframe {
+                state.dropped_video += 1;
+                return;
+            }
+            if state.span() > self.shared.limit_ns || state.bytes + packet.payload.len() > self.shared.limit_bytes {
+                state.drop_video();
+                if packet.keyframe {
+                    state.waiting_for_keyframe = false;
+                } else {
+                    state.dropped_video += 1;
+                    return;
+                }
+            }
+        } else {
+            let oldest = state.items.iter().find(|p| p.track == Track::Audio).map(|p| p.dts);
+            if oldest.is_some_and(|first| packet.dts - first > 4 * self.shared.limit_ns) {
+                if let Some(at) = state.items.iter().position(|p| p.track == Track::Audio) {
+                    if let Some(old) = state.items.remove(at) {
+                        state.bytes -= old.payload.len();
+                        state.dropped_audio += 1;
+                    }
+                }
+            }
+        }
+        state.bytes += packet.payload.len();
+        state.items.push_back(packet);
+        drop(state);
+        self.shared.ready.notify_one();
+    }
+
+    /// Waits up to `timeout` for the oldest packet.
+    #[must_use]
+    pub fn pop(&self, timeout: Duration) -> Taken<Arc<Packet>> {
+        let deadline = Instant::now() + timeout;
+        let mut state = self.lock();
+        loop {
+            if let Some(packet) = state.items.pop_front() {
+                state.bytes -= packet.payload.len();
+                return Taken::Item(packet);
+            }
+            if state.closed {
+                return Taken::Closed;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Taken::Timeout;
+            }
+            state = self.shared.ready.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Empties the queue and refuses video up to the next keyframe: used when a session starts again.
+    /// What is thrown away counts as dropped.
+    pub fn restart_at_keyframe(&self) {
+        let mut state = self.lock();
+        state.drop_video();
+        state.dropped_audio += u64::try_from(state.items.len()).unwrap_or(0);
+        state.items.clear();
+        state.bytes = 0;
+    }
+
+    /// No more packets will come; waiting readers drain what is left.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.shared.ready.notify_all();
+    }
+
+    /// Video and audio packets dropped since the start.
+    #[must_use]
+    pub fn dropped(&self) -> (u64, u64) {
+        let state = self.lock();
+        (state.dropped_video, state.dropped_audio)
+    }
+
+    /// Payload bytes waiting.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.lock().bytes
+    }
+
+    /// Time from the oldest to the newest waiting video packet: how far this sink is behind.
+    #[must_use]
+    pub fn span(&self) -> Duration {
+        Duration::from_nanos(u64::try_from(self.lock().span()).unwrap_or(0))
+    }
+
+    /// Decoding instant of the newest waiting packet.
+    #[must_use]
+    pub fn newest(&self) -> Option<Pts> {
+        self.lock().items.back().map(|p| p.dts)
+    }
+}
+
+/// A queue of whole items that keeps the newest: when full the oldest goes and is counted.
+#[derive(Debug, Clone)]
+pub struct NewestQueue<T> {
+    shared: Arc<(Mutex<Newest<T>>, Condvar)>,
+    limit: usize,
+}
+
+#[derive(Debug)]
+struct Newest<T> {
+    items: VecDeque<T>,
+    lost: u64,
+    closed: bool,
+}
+
+impl<T> NewestQueue<T> {
+    /// At most `limit` items wait.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        Self { shared: Arc::new((Mutex::new(Newest { items: VecDeque::with_capacity(limit), lost: 0, closed: false }), Condvar::new())), limit }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Newest<T>> {
+        self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds an item, never blocks; true if an older one had to go.
+    pub fn push(&self, item: T) -> bool {
+        let mut state = self.lock();
+        if state.closed {
+            return false;
+        }
+        let full = state.items.len() >= self.limit;
+        if full {
+            state.items.pop_front();
+            state.lost += 1;
+        }
+        state.items.push_back(item);
+        drop(state);
+        self.shared.1.notify_one();
+        full
+    }
+
+    /// Adds an item only if there is room; gives it back (and counts it) otherwise.
+    ///
+    /// # Errors
+    /// The item itself, when the queue is full or closed.
+    pub fn try_push(&self, item: T) -> Result<(), T> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(item);
+        }
+        if state.items.len() >= self.limit {
+            state.lost += 1;
+            return Err(item);
+        }
+        state.items.push_back(item);
+        drop(state);
+        self.shared.1.notify_one();
+        Ok(())
+    }
+
+    /// Waits up to `timeout` for the oldest item.
+    #[must_use]
+    pub fn pop(&self, timeout: Duration) -> Taken<T> {
+        let deadline = Instant::now() + timeout;
+        let mut state = self.lock();
+        loop {
+            if let Some(item) = state.items.pop_front() {
+                return Taken::Item(item);
+            }
+            if state.closed {
+                return Taken::Closed;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Taken::Timeout;
+            }
+            state = self.shared.1.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// No more items will come.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.shared.1.notify_all();
+    }
+
+    /// Items lost to the limit since the start.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.lock().lost
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    fn packet(track: Track, ms: i64, keyframe: bool) -> Arc<Packet> {
+        Arc::new(Packet { track, pts: Pts::from_ms(ms), dts: Pts::from_ms(ms), duration: 0, keyframe, disposable: false, payload: Bytes::from_static(&[0; 100]) })
+    }
+
+    fn drain(queue: &PacketQueue) -> Vec<(Track, i64)> {
+        let mut out = vec![];
+        while let Taken::Item(p) = queue.pop(Duration::ZERO) {
+            out.push((p.track, p.dts.as_ms()));
+        }
+        out
+    }
+
+    #[test]
+    fn a_full_queue_drops_pictures_up_to_a_keyframe_and_keeps_the_sound() {
+        let queue = PacketQueue::new(Duration::from_millis(100), 1 << 20);
+        for ms in (0..=300).step_by(20) {
+            queue.push(packet(Track::Video, ms, ms == 0 || ms == 280));
+            queue.push(packet(Track::Audio, ms, true));
+        }
+        let left = drain(&queue);
+        assert_eq!(left.iter().filter(|(t, _)| *t == Track::Audio).count(), 16, "sound is never dropped silently");
+        let video: Vec<i64> = left.iter().filter(|(t, _)| *t == Track::Video).map(|(_, ms)| *ms).collect();
+        assert_eq!(video, [280, 300], "after a drop a decoder must start at a keyframe");
+        assert_eq!(queue.dropped(), (14, 0));
+    }
+
+    #[test]
+    fn closing_wakes_a_waiting_reader() {
+        let queue = PacketQueue::new(Duration::from_secs(1), 1 << 20);
+        let reader = queue.clone();
+        let waiting = std::thread::spawn(move || matches!(reader.pop(Duration::from_secs(30)), Taken::Closed));
+        queue.close();
+        assert!(waiting.join().unwrap_or(false));
+    }
+}

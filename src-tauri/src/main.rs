@@ -1,0 +1,2 @@
+//! stallcast
+fn main() {}
