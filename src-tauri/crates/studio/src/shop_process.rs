@@ -1,0 +1,314 @@
+//! The local shop as a supervised child: started, attached to, restarted at once at the same address when it dies.
+
+use crate::error::StudioError;
+use crate::private_file;
+use crate::process;
+use serde::{Deserialize, Serialize};
+use stallcast_clock::{Backoff, Tasks};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+/// Longest wait for a new shop to answer. Its first start writes the sample catalogue.
+const START_LIMIT: Duration = Duration::from_secs(30);
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+const PROBE_EVERY: Duration = Duration::from_millis(200);
+const PROBE_LIMIT: Duration = Duration::from_secs(5);
+/// A shop that answers nothing for this many probes hangs and is replaced.
+const HANGS_AFTER: u32 = 4;
+
+/// `DIR/shop.json`, as the shop writes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ShopAddress {
+    /// `http://127.0.0.1:PORT`
+    pub url: String,
+    /// Process.
+    pub pid: u32,
+}
+
+impl ShopAddress {
+    pub(crate) fn read(data: &Path) -> Option<Self> {
+        let mut address: Self = serde_json::from_slice(&std::fs::read(data.join("shop.json")).ok()?).ok()?;
+        address.url.truncate(address.url.trim_end_matches('/').len());
+        Some(address)
+    }
+
+    fn socket(&self) -> Option<SocketAddr> {
+        self.url.strip_prefix("http://")?.parse().ok()
+    }
+
+    /// Does a shop answer there? Any HTTP answer of the shop's own address counts as alive, none or a refusal does not.
+    pub(crate) async fn answers(&self) -> bool {
+        let Some(socket) = self.socket() else { return false };
+        let ask = async {
+            let mut stream = TcpStream::connect(socket).await.ok()?;
+            stream.write_all(b"GET /api/shop HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.ok()?;
+            let mut head = [0; 12];
+            stream.read_exact(&mut head).await.ok()?;
+            (&head == b"HTTP/1.1 200").then_some(())
+        };
+        matches!(tokio::time::timeout(PROBE_LIMIT, ask).await, Ok(Some(())))
+    }
+
+    async fn connects(&self) -> bool {
+        match self.socket() {
+            Some(socket) => matches!(tokio::time::timeout(PROBE_LIMIT, TcpStream::connect(socket)).await, Ok(Ok(_))),
+            None => false,
+        }
+    }
+
+    /// The shop that runs on this folder now.
+    pub(crate) async fn running(data: &Path) -> Option<Self> {
+        let address = Self::read(data)?;
+        address.answers().await.then_some(address)
+    }
+}
+
+/// The supervisor. Dropping it leaves the shop alone; [`ShopProcess::stop`] ends it.
+#[derive(Debug)]
+pub(crate) struct ShopProcess {
+    address: watch::Receiver<ShopAddress>,
+    stop: CancellationToken,
+    detach: CancellationToken,
+    done: watch::Receiver<bool>,
+}
+
+/// How the shop is started.
+#[derive(Debug, Clone)]
+pub(crate) struct ShopStart {
+    pub data: PathBuf,
+    pub exe: PathBuf,
+    /// Asked for by a person; `None` takes the address of last time, else any free port.
+    pub listen: Option<SocketAddr>,
+}
+
+enum Running {
+    Ours(Box<Child>),
+    Found,
+}
+
+impl ShopProcess {
+    /// Attaches to the shop of this folder or starts one, and keeps it alive. Each restart is told on `restarted`.
+    ///
+    /// # Errors
+    /// `port_in_use` for an address asked for; otherwise what the shop itself says, or `shop_down`.
+    pub(crate) async fn start(start: ShopStart, tasks: &Tasks, restarted: mpsc::Sender<()>) -> Result<Self, StudioError> {
+        let (running, address) = match ShopAddress::running(&start.data).await {
+            Some(address) => (Running::Found, address),
+            None => begin(&start).await?,
+        };
+        let (address_tx, address_rx) = watch::channel(address);
+        let (done_tx, done_rx) = watch::channel(false);
+        let (stop, detach) = (CancellationToken::new(), CancellationToken::new());
+        let (stopped, detached) = (stop.clone(), detach.clone());
+        tasks.spawn("shop", async move {
+            supervise(start, running, address_tx, restarted, stopped, detached).await;
+            done_tx.send_replace(true);
+        });
+        Ok(Self { address: address_rx, stop, detach, done: done_rx })
+    }
+
+    /// Where it listens now.
+    pub(crate) fn address(&self) -> ShopAddress {
+        self.address.borrow().clone()
+    }
+
+    /// Ends the shop and waits for it.
+    pub(crate) async fn stop(&self) {
+        self.stop.cancel();
+        let _ = self.done.clone().wait_for(|done| *done).await;
+    }
+
+    /// Leaves the shop running and stops looking after it.
+    pub(crate) async fn detach(&self) {
+        self.detach.cancel();
+        let _ = self.done.clone().wait_for(|done| *done).await;
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum FirstLine {
+    Ready {
+        url: String,
+    },
+    Error {
+        code: String,
+        #[serde(default)]
+        params: std::collections::BTreeMap<String, String>,
+    },
+}
+
+async fn begin(start: &ShopStart) -> Result<(Running, ShopAddress), StudioError> {
+    let last_file = start.data.join("shop.address");
+    let last = std::fs::read_to_string(&last_file).ok().and_then(|text| text.trim().parse::<SocketAddr>().ok());
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    // Viewers keep a page open: the address of last time comes first, unless a person wants another.
+    let wanted = match start.listen {
+        // Port 0 with last time's host means "any port": last time's is as good as a new one.
+        Some(listen) if listen.port() == 0 => last.filter(|l| l.ip() == listen.ip()).unwrap_or(listen),
+        Some(listen) => listen,
+        None => last.unwrap_or(any),
+    };
+    let started = match spawn(start, wanted).await {
+        Err(e) if e.code() == "port_in_use" && start.listen.is_none_or(|l| l.port() == 0) => {
+            spawn(start, SocketAddr::new(wanted.ip(), 0)).await?
+        }
+        other => other?,
+    };
+    if let Some(socket) = started.1.socket()
+        && let Err(e) = private_file::replace(&last_file, socket.to_string().as_bytes())
+    {
+        tracing::warn!(error = %e, "the shop's address is not remembered");
+    }
+    Ok(started)
+}
+
+async fn spawn(start: &ShopStart, listen: SocketAddr) -> Result<(Running, ShopAddress), StudioError> {
+    let down = |detail: &dyn std::fmt::Display| StudioError::new("shop_down").with("detail", detail).retryable();
+    let mut child = Command::new(&start.exe)
+        .arg("shop")
+        .arg("--data")
+        .arg(&start.data)
+        .arg("--listen")
+        .arg(listen.to_string())
+        .env(process::CHILD_MARK, "1")
+        .current_dir(&start.data)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(false)
+        .spawn()
+        .map_err(|e| down(&e))?;
+    let pid = child.id().unwrap_or_default();
+    let stdout = child.stdout.take().ok_or_else(|| down(&"no output"))?;
+    let mut line = String::new();
+    let read = tokio::time::timeout(START_LIMIT, BufReader::new(stdout.take(64 << 10)).read_line(&mut line)).await;
+    let failure = match (read, serde_json::from_str::<FirstLine>(&line)) {
+        (Ok(Ok(_)), Ok(FirstLine::Ready { url })) => {
+            return Ok((Running::Ours(Box::new(child)), ShopAddress { url: url.trim_end_matches('/').to_owned(), pid }));
+        }
+        (Ok(Ok(_)), Ok(FirstLine::Error { code, params })) => {
+            params.iter().fold(StudioError::new(code), |e, (name, value)| e.with(name, value))
+        }
+        (Err(_), _) => down(&"no answer"),
+        (Ok(_), _) => match tokio::time::timeout(STOP_LIMIT, child.wait()).await {
+            Ok(Ok(status)) => down(&status),
+            _ => down(&"no answer"),
+        },
+    };
+    let _ = child.start_kill();
+    let _ = child.wait().await;
+    Err(failure)
+}
+
+async fn supervise(
+    start: ShopStart,
+    mut running: Running,
+    address: watch::Sender<ShopAddress>,
+    restarted: mpsc::Sender<()>,
+    stop: CancellationToken,
+    detach: CancellationToken,
+) {
+    loop {
+        let now = address.borrow().clone();
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return end(&mut running, &now).await,
+            () = detach.cancelled() => return,
+            why = gone(&mut running, &now) => tracing::warn!(pid = now.pid, why, "the local shop ended; starting it again"),
+        }
+        if let Running::Ours(child) = &mut running {
+            // It may hang rather than be dead; the port must be free for its successor.
+            let _ = child.start_kill();
+            let _ = child.wait().await;
+        } else {
+            process::kill(now.pid);
+        }
+        let again = ShopStart { listen: now.socket().or(start.listen), ..start.clone() };
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5), u64::from(now.pid));
+        loop {
+            // The port of a dead process can stay taken for a moment; `begin` would leave it, viewers would lose their page.
+            let listen = again.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
+            match spawn(&again, listen).await {
+                Ok((next, next_address)) => {
+                    running = next;
+                    address.send_replace(next_address);
+                    // A full channel already holds the news.
+                    let _ = restarted.try_send(());
+                    break;
+                }
+                Err(e) => tracing::warn!(error = %e, "the local shop does not start"),
+            }
+            let wait = backoff.next_wait();
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = detach.cancelled() => return,
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+}
+
+/// Returns when the shop is dead or hangs, with the reason.
+async fn gone(running: &mut Running, address: &ShopAddress) -> &'static str {
+    let hangs = async {
+        let mut silent = 0;
+        loop {
+            tokio::time::sleep(PROBE_LIMIT).await;
+            silent = if address.answers().await { 0 } else { silent + 1 };
+            if silent >= HANGS_AFTER {
+                return "hangs";
+            }
+        }
+    };
+    let dead = async {
+        match running {
+            Running::Ours(child) => {
+                let _ = child.wait().await;
+            }
+            // Not our child: nobody tells us, so its port is asked.
+            Running::Found => {
+                while address.connects().await {
+                    tokio::time::sleep(PROBE_EVERY).await;
+                }
+            }
+        }
+        "dead"
+    };
+    tokio::select! { why = hangs => why, why = dead => why }
+}
+
+async fn end(running: &mut Running, address: &ShopAddress) {
+    process::terminate(address.pid);
+    let ended = async {
+        match running {
+            Running::Ours(child) => {
+                let _ = child.wait().await;
+            }
+            Running::Found => {
+                while address.connects().await {
+                    tokio::time::sleep(PROBE_EVERY).await;
+                }
+            }
+        }
+    };
+    if tokio::time::timeout(STOP_LIMIT, ended).await.is_err() {
+        tracing::warn!(pid = address.pid, "the local shop did not end when asked");
+        process::kill(address.pid);
+    }
+}
+
+/// Ends a shop that no app looks after any more.
+pub(crate) async fn end_orphan(data: &Path) -> Option<Arc<ShopAddress>> {
+    let address = ShopAddress::running(data).await?;
+    end(&mut Running::Found, &address).await;
+    Some(Arc::new(address))
+}
