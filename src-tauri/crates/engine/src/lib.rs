@@ -3,4 +3,44 @@
 //! Owns: the wiring of capture, compose and broadcast, the program clock, the [`protocol`], the supervisor that starts
 //! and restarts the process, and the client. Must never know: SQL, HTTP, Tauri, shops, orders; it keeps no secret on disk.
 
+mod child;
+mod chooser;
+mod client;
+mod director;
+mod encode;
+mod error;
+mod feed;
+mod guard;
+mod hub;
+mod port;
+mod preview;
+mod process;
+mod program;
 pub mod protocol;
+mod remembered;
+mod runtime;
+mod server;
+mod show;
+pub mod socket;
+mod sound;
+mod sound_line;
+mod sources;
+mod supervisor;
+mod thread_priority;
+mod timing;
+mod usage;
+pub mod wire;
+
+pub use child::{EngineOptions, run};
+pub use error::EngineError;
+pub use supervisor::{Engine, EngineEvent};
+
+use std::path::{Path, PathBuf};
+
+/// Where the engine of a data folder listens.
+///
+/// # Errors
+/// No private folder can be had.
+pub fn socket_path(data: &Path) -> Result<PathBuf, EngineError> {
+    Ok(socket::path(data, "engine")?)
+}

@@ -4,7 +4,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The last few frames of one source, written by its thread and read by the program clock. Writers never wait: the
-/// oldest frame goes. 4 frames cover D = 1.5 source periods plus jitter.
+/// oldest frame goes. 6 frames cover the largest D (4.3 source periods, for a driver that delivers late) and the band
+/// the phase may drift in.
 #[derive(Debug, Clone)]
 pub struct FrameRing {
     shared: Arc<(Mutex<Ring>, Condvar)>,
@@ -17,7 +18,7 @@ struct Ring {
 }
 
 /// Frames kept.
-const KEEP: usize = 4;
+const KEEP: usize = 6;
 
 impl Default for FrameRing {
     fn default() -> Self {
@@ -36,7 +37,7 @@ impl FrameRing {
         self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds the newest frame; the oldest of more than four goes.
+    /// Adds the newest frame; the oldest of more than six goes.
     pub fn push(&self, frame: Frame) {
         let mut ring = self.lock();
         if ring.frames.len() == KEEP {
@@ -52,6 +53,14 @@ impl FrameRing {
     #[must_use]
     pub fn nearest(&self, at: Pts) -> Option<Frame> {
         self.lock().frames.iter().min_by_key(|f| (f.pts - at).abs()).cloned()
+    }
+
+    /// The frames held, oldest first, each with its number (counted from 1 since the start).
+    #[must_use]
+    pub fn frames(&self) -> Vec<(u64, Frame)> {
+        let ring = self.lock();
+        let first = ring.received - u64::try_from(ring.frames.len()).unwrap_or(0) + 1;
+        (first..).zip(ring.frames.iter().cloned()).collect()
     }
 
     /// Stamp of the newest frame.

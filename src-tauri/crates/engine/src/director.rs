@@ -1,0 +1,433 @@
+//! What the media side does on command: sources, overlays, shows. Lives on the thread `engine`.
+
+use crate::error::failure;
+use crate::feed::{Delay, PreviewWish};
+use crate::hub::Hub;
+use crate::preview::Preview;
+use crate::program::{Parts, Program};
+use crate::protocol::{
+    CameraChoice, Command, Configuration, EngineState, Event, Failure, GoLive, MicChoice, Overlay, Reply, Snapshot, State, Stats, Summary,
+};
+use crate::rates::Rates;
+use crate::show::{Phase, Show, ShowParts};
+use crate::sound::Sound;
+use crate::sources::{self, Opened};
+use crate::timing;
+use crate::usage::own_usage;
+use bytes::Bytes;
+use stallcast_compose::{Fonts, Language, OverlaySet, Slate, slate};
+use stallcast_media::{Counters, Health, HealthCode, LossCounters};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// A show that nobody looks after ends after this time.
+const GRACE: Duration = Duration::from_secs(600);
+/// Figures go out this often.
+const STATS: Duration = Duration::from_secs(1);
+/// Slack of the once-a-second figures: the look comes ten times a second.
+const STATS_SLACK: Duration = Duration::from_millis(50);
+
+/// Everything that exists while sources are open.
+struct Stage {
+    // Dropped in this order: the program before what it feeds.
+    program: Program,
+    sound: Sound,
+    /// Ends with the stage.
+    _preview: Preview,
+    configuration: Configuration,
+    camera: String,
+    mic: String,
+    demo: bool,
+    delay: Delay,
+}
+
+pub(crate) struct Director {
+    data: PathBuf,
+    hub: Hub,
+    fonts: Fonts,
+    stage: Option<Stage>,
+    show: Option<Show>,
+    overlay: Overlay,
+    /// Picture of the card, as last attached.
+    picture: Bytes,
+    muted: bool,
+    wish: PreviewWish,
+    grace: Duration,
+    lonely_since: Option<Instant>,
+    ending: bool,
+    told: Option<State>,
+    stats: Option<Stats>,
+    stats_due: Instant,
+    rates: Rates,
+    missing_glyphs: u64,
+}
+
+impl std::fmt::Debug for Director {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Director").field("data", &self.data).finish_non_exhaustive()
+    }
+}
+
+impl Director {
+    pub(crate) fn new(data: &Path, hub: Hub) -> Self {
+        Self {
+            data: data.to_owned(),
+            hub,
+            fonts: Fonts::bundled(),
+            stage: None,
+            show: None,
+            overlay: Overlay::default(),
+            picture: Bytes::new(),
+            muted: false,
+            wish: PreviewWish::default(),
+            grace: GRACE,
+            lonely_since: None,
+            ending: false,
+            told: None,
+            stats: None,
+            stats_due: Instant::now(),
+            rates: Rates::default(),
+            missing_glyphs: 0,
+        }
+    }
+
+    /// Carries out everything but [`Command::Quit`].
+    pub(crate) fn carry_out(&mut self, command: Command, attachment: &Bytes) -> Result<Reply, Failure> {
+        match command {
+            Command::Configure(configuration) => self.configure(configuration)?,
+            Command::SetOverlay(overlay) => self.set_overlay(overlay, attachment),
+            Command::GoLive(go) => self.go_live(go)?,
+            Command::SetMuted { muted } => {
+                self.muted = muted;
+                if let Some(stage) = &self.stage {
+                    stage.sound.set_muted(muted);
+                }
+            }
+            Command::Preview { fps, max_side } => self.wish.set(fps.min(30), max_side.clamp(16, 960)),
+            Command::StartRecording(recording) => self.show_now()?.start_recording(&recording)?,
+            Command::StopRecording => self.show_now()?.stop_recording(),
+            Command::SetGrace { seconds } => self.grace = Duration::from_secs(seconds),
+            Command::Snapshot => return Ok(Reply::Snapshot(self.snapshot())),
+            Command::End => return self.end().map(Reply::Ended).ok_or_else(|| failure("not_live", &[])),
+            Command::Quit => {}
+        }
+        Ok(Reply::Done)
+    }
+
+    /// Ends the show if there is one, then everything.
+    pub(crate) fn close(&mut self) {
+        if let Some(summary) = self.end() {
+            self.hub.event(Event::Ended(summary));
+        }
+        self.stage = None;
+        self.tell_state();
+    }
+
+    fn show_now(&mut self) -> Result<&mut Show, Failure> {
+        self.show.as_mut().ok_or_else(|| failure("not_live", &[]))
+    }
+
+    fn configure(&mut self, wanted: Configuration) -> Result<(), Failure> {
+        sources::check(&wanted)?;
+        if let Some(stage) = &self.stage {
+            let now = &stage.configuration;
+            let same_program = now.canvas == wanted.canvas;
+            let same_encoders = now.video_kbps == wanted.video_kbps && now.audio_kbps == wanted.audio_kbps && now.low_latency == wanted.low_latency;
+            if self.show.is_some() && !(same_program && same_encoders) {
+                return Err(failure("already_live", &[]));
+            }
+            if same_program {
+                return self.change_sources(wanted);
+            }
+        }
+        // Another canvas: the old stage lets go of its devices first.
+        let before = self.stage.take().map(|stage| stage.configuration.clone());
+        match self.build(&wanted) {
+            Ok(stage) => {
+                self.stage = Some(stage);
+                self.apply_overlay();
+                Ok(())
+            }
+            Err(refused) => {
+                // What was there before is better than nothing.
+                if let Some(before) = before {
+                    match self.build(&before) {
+                        Ok(stage) => self.stage = Some(stage),
+                        Err(e) => tracing::warn!(code = e.code, "the earlier sources do not open again"),
+                    }
+                    self.apply_overlay();
+                }
+                Err(refused)
+            }
+        }
+    }
+
+    fn build(&self, wanted: &Configuration) -> Result<Stage, Failure> {
+        let Opened { camera, mic, mic_name } = sources::open(wanted)?;
+        let internal = |e: std::io::Error| failure("internal", &[("detail", &e)]);
+        let (camera_name, demo, delay) = (camera.name(), camera.is_demo(), Delay::default());
+        let preview = Preview::start(self.wish.clone(), self.hub.clone()).map_err(internal)?;
+        let parts = Parts {
+            canvas: wanted.canvas,
+            source: camera,
+            slate: slate(wanted.canvas, Slate::CameraLost, Language::from(wanted.language.as_str()), &self.fonts),
+            fonts: self.fonts.clone(),
+            delay: delay.clone(),
+            preview: self.wish.clone(),
+            preview_frames: preview.frames(),
+            hub: self.hub.clone(),
+        };
+        let program = Program::start(parts).map_err(internal)?;
+        let sound = Sound::start(mic, delay.clone(), self.muted, self.hub.clone()).map_err(internal)?;
+        Ok(Stage { program, sound, _preview: preview, configuration: wanted.clone(), camera: camera_name, mic: mic_name, demo, delay })
+    }
+
+    /// Replaces what differs; picture and sound of the show go on meanwhile.
+    fn change_sources(&mut self, wanted: Configuration) -> Result<(), Failure> {
+        let Some(stage) = &mut self.stage else { return Ok(()) };
+        let now = stage.configuration.clone();
+        let (camera_differs, mic_differs) = (now.camera != wanted.camera, now.mic != wanted.mic);
+        // One opened file gives both: it cannot be changed by halves.
+        let shared = sources::is_shared(&now) || sources::is_shared(&wanted);
+        let (camera_changes, mic_changes) = (camera_differs || shared && mic_differs, mic_differs || shared && camera_differs);
+        if camera_changes || mic_changes {
+            let release = || {
+                // The driver gives a device to one at a time.
+                if camera_changes {
+                    stage.program.replace_source(sources::paused(&stage.camera));
+                }
+                if mic_changes {
+                    stage.sound.replace_source(None);
+                }
+            };
+            let opened = sources::open_part(&wanted, camera_changes, mic_changes, release);
+            let (opened, taken) = match opened {
+                Ok(opened) => (Ok(opened), &wanted),
+                // What was there before, if it was let go of for the new one.
+                Err((refused, true)) => match sources::open_part(&now, camera_changes, mic_changes, || ()) {
+                    Ok(before) => (Err((refused, Some(before))), &now),
+                    Err((again, _)) => {
+                        tracing::warn!(code = again.code, "the earlier source does not open again");
+                        (Err((refused, None)), &now)
+                    }
+                },
+                Err((refused, false)) => (Err((refused, None)), &now),
+            };
+            let (parts, refused) = match opened {
+                Ok(parts) => (Some(parts), None),
+                Err((refused, before)) => (before, Some(refused)),
+            };
+            if let Some(parts) = parts {
+                if let Some(camera) = parts.camera {
+                    (stage.camera, stage.demo) = (camera.name(), camera.is_demo());
+                    stage.program.replace_source(camera);
+                }
+                if mic_changes {
+                    stage.mic = parts.mic_name;
+                    stage.sound.replace_source(parts.mic);
+                }
+            }
+            stage.configuration.camera = taken.camera.clone();
+            stage.configuration.mic = taken.mic.clone();
+            if let Some(refused) = refused {
+                return Err(refused);
+            }
+        }
+        stage.configuration = wanted;
+        if stage.configuration.language != now.language {
+            self.apply_overlay();
+        }
+        Ok(())
+    }
+
+    fn set_overlay(&mut self, overlay: Overlay, attachment: &Bytes) {
+        let key = |overlay: &Overlay| overlay.card.as_ref().and_then(|card| card.picture_key.clone());
+        if !attachment.is_empty() || key(&overlay) != key(&self.overlay) {
+            self.picture = attachment.clone();
+        }
+        self.overlay = overlay;
+        self.apply_overlay();
+    }
+
+    fn apply_overlay(&self) {
+        let Some(stage) = &self.stage else { return };
+        let card = self.overlay.card.clone().map(|card| stallcast_compose::ProductCard {
+            number: card.number,
+            title: card.title,
+            sign: card.sign,
+            price: card.price,
+            old_price: card.old_price,
+            stock: card.stock,
+            stock_of: card.stock_of,
+            picture_key: card.picture_key,
+            picture: (!self.picture.is_empty()).then(|| self.picture.clone()),
+        });
+        let coupon = self.overlay.coupon.clone().map(|coupon| stallcast_compose::CouponRibbon {
+            sign: coupon.sign,
+            discount: coupon.discount,
+            threshold: coupon.threshold,
+            ends_at_ms: coupon.ends_at_ms,
+        });
+        let language = Language::from(stage.configuration.language.as_str());
+        stage.program.set_overlay(OverlaySet { card, coupon, language });
+    }
+
+    fn go_live(&mut self, go: GoLive) -> Result<(), Failure> {
+        if self.show.is_some() {
+            return Err(failure("already_live", &[]));
+        }
+        let stage = self.stage.as_ref().ok_or_else(|| failure("not_live", &[]))?;
+        let parts = ShowParts { configuration: &stage.configuration, program: &stage.program, sound: &stage.sound, hub: self.hub.clone() };
+        self.show = Some(Show::start(go, &parts)?);
+        self.rates = Rates::default();
+        self.lonely_since = None;
+        Ok(())
+    }
+
+    fn end(&mut self) -> Option<Summary> {
+        let show = self.show.take()?;
+        self.ending = true;
+        let closing = State { engine: EngineState::Ending, ..self.state_of(Some(&show)) };
+        self.tell(closing);
+        let summary = show.end();
+        self.ending = false;
+        self.rates = Rates::default();
+        self.tell_state();
+        Some(summary)
+    }
+
+    /// Ten times a second: links, times, figures.
+    pub(crate) fn look(&mut self) {
+        if let Some(show) = &mut self.show {
+            show.look();
+            let over = show.is_over();
+            if over {
+                tracing::info!("the time of the show is over");
+            }
+            let lonely = self.is_lonely();
+            if lonely {
+                tracing::warn!("nobody looks after the show; it ends");
+            }
+            if (over || lonely)
+                && let Some(summary) = self.end()
+            {
+                self.hub.event(Event::Ended(summary));
+            }
+        }
+        self.tell_state();
+        if self.stats_due <= Instant::now() + STATS_SLACK {
+            self.stats_due = (self.stats_due + STATS).max(Instant::now() + STATS / 2);
+            self.tell_stats();
+        }
+    }
+
+    fn is_lonely(&mut self) -> bool {
+        if self.hub.clients() > 0 {
+            self.lonely_since = None;
+            return false;
+        }
+        self.lonely_since.get_or_insert_with(Instant::now).elapsed() >= self.grace
+    }
+
+    fn counters(&self) -> Option<&Counters> {
+        match (&self.show, &self.stage) {
+            (Some(show), _) => Some(show.counters()),
+            (None, Some(stage)) => Some(stage.program.idle_counters()),
+            (None, None) => None,
+        }
+    }
+
+    fn tell_stats(&mut self) {
+        let Some(counters) = self.counters().cloned() else {
+            self.stats = None;
+            return;
+        };
+        let (usage, now) = (own_usage(), Instant::now());
+        let bytes = self.show.as_ref().map_or(0, Show::bytes_encoded);
+        let rates = self.rates.next(now, counters.composed(), bytes, usage.cpu_s);
+        let links = self.show.as_ref().map(Show::links).unwrap_or_default();
+        let stats = Stats {
+            frames_composed: counters.composed(),
+            frames_encoded: counters.encoded(),
+            loss: LossCounters {
+                lagged: counters.lagged(),
+                skipped: counters.skipped(),
+                dropped: links.iter().map(|link| link.dropped).sum(),
+            },
+            audio_blocks: counters.audio_blocks(),
+            fps: rates.fps,
+            kbps: rates.kbps,
+            cpu: rates.cpu,
+            peak_rss_bytes: usage.peak_rss_bytes,
+            cpu_s: usage.cpu_s,
+            program_delay_ms: self.stage.as_ref().map_or(0, |stage| u32::try_from(stage.delay.get() / 1_000_000).unwrap_or(0)),
+            disk_minutes: self.show.as_ref().and_then(Show::disk_minutes),
+            links,
+        };
+        for health in self.rates.troubles(now, &stats.loss, stats.frames_composed) {
+            self.hub.health(health);
+        }
+        let missing = self.fonts.missing_glyphs();
+        if missing > self.missing_glyphs {
+            self.missing_glyphs = missing;
+            self.hub.health(Health::new(HealthCode::MissingGlyphs).with("count", missing));
+        }
+        self.hub.event(Event::Stats(stats.clone()));
+        self.stats = Some(stats);
+    }
+
+    fn state_of(&self, show: Option<&Show>) -> State {
+        let stage = self.stage.as_ref();
+        let engine = match (show.map(Show::phase), stage) {
+            (Some(Phase::Starting), _) => EngineState::Starting,
+            (Some(Phase::Live), _) => EngineState::Live,
+            (None, Some(_)) => EngineState::Ready,
+            (None, None) => EngineState::Idle,
+        };
+        State {
+            engine,
+            live_since_ms: show.and_then(Show::live_since_ms),
+            camera: stage.map(|stage| stage.camera.clone()).unwrap_or_default(),
+            mic: stage.map(|stage| stage.mic.clone()).unwrap_or_default(),
+            demo: stage.is_some_and(|stage| stage.demo),
+            muted: self.muted,
+            links: show.map(Show::links).unwrap_or_default(),
+            recording: show.and_then(Show::recording),
+            recordings: show.map(Show::recordings).unwrap_or_default(),
+            hls: show.is_some_and(Show::has_hls),
+        }
+    }
+
+    /// Sends the state if it differs from the one last told.
+    pub(crate) fn tell_state(&mut self) {
+        let state = self.state_of(self.show.as_ref());
+        self.tell(state);
+    }
+
+    fn tell(&mut self, state: State) {
+        // Figures that move all the time are for the stats.
+        let mut steady = state.clone();
+        for link in &mut steady.links {
+            (link.bytes_sent, link.dropped, link.behind_ms) = (0, 0, 0);
+        }
+        if self.told.as_ref() != Some(&steady) {
+            tracing::info!(state = ?state.engine, links = ?state.links.iter().map(|l| (&l.host, l.state)).collect::<Vec<_>>(), "state");
+            self.told = Some(steady);
+            self.hub.event(Event::State(state));
+        }
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            state: self.state_of(self.show.as_ref()),
+            stats: self.stats.clone(),
+            configuration: self.stage.as_ref().map(|stage| stage.configuration.clone()),
+            overlay: self.overlay.clone(),
+        }
+    }
+}
+
+/// The same file for picture and sound is one opened source on one clock.
+pub(crate) fn is_shared(configuration: &Configuration) -> bool {
+    matches!((&configuration.camera, &configuration.mic), (CameraChoice::File { path: a }, MicChoice::File { path: b }) if a == b)
+}

@@ -1,0 +1,195 @@
+use crate::protocol::{Event, Failure, Reply};
+use bytes::Bytes;
+use stallcast_media::{Health, HealthCode};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use tokio::sync::Notify;
+
+/// Messages that may wait for one client. States, health and replies only: figures and levels replace their elders.
+const MOST_WAITING: usize = 256;
+
+/// What goes to a client.
+#[derive(Debug, Clone)]
+pub(crate) enum News {
+    /// Unasked.
+    Event(Event),
+    /// A preview picture.
+    Preview { seq: u64, width: u32, height: u32, jpeg: Bytes },
+    /// Answer to a request.
+    Reply { id: u64, result: Result<Reply, Failure> },
+}
+
+/// Hands every event to every client without ever waiting for one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Hub {
+    clients: Arc<Mutex<Vec<Weak<Waiting>>>>,
+}
+
+/// The news that wait for one client.
+///
+/// Overflow policy: one preview waits, the newest; one `Stats` and one `Levels` wait, the newest; a client that lets 256
+/// others wait is cut off, attaches again and takes a snapshot.
+#[derive(Debug)]
+pub(crate) struct Mailbox {
+    waiting: Arc<Waiting>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    state: Mutex<State>,
+    arrived: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    news: VecDeque<News>,
+    preview: Option<News>,
+    previews_lost: u64,
+    closed: bool,
+}
+
+impl Waiting {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(&self, news: &News) {
+        let mut state = self.lock();
+        if state.closed {
+            return;
+        }
+        let same = |waiting: &News| {
+            matches!(
+                (waiting, news),
+                (News::Event(Event::Stats(_)), News::Event(Event::Stats(_))) | (News::Event(Event::Levels { .. }), News::Event(Event::Levels { .. }))
+            )
+        };
+        if matches!(news, News::Preview { .. }) {
+            let lost = u64::from(state.preview.replace(news.clone()).is_some());
+            state.previews_lost += lost;
+        } else {
+            if let Some(at) = state.news.iter().position(same) {
+                state.news.remove(at);
+            }
+            if state.news.len() >= MOST_WAITING {
+                tracing::warn!("a client does not read; it is cut off");
+                state.closed = true;
+                state.news.clear();
+            } else {
+                state.news.push_back(news.clone());
+            }
+        }
+        drop(state);
+        self.arrived.notify_one();
+    }
+}
+
+impl Hub {
+    fn lock(&self) -> MutexGuard<'_, Vec<Weak<Waiting>>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new client. It stops counting when the mailbox is dropped.
+    pub(crate) fn attach(&self) -> Mailbox {
+        let waiting = Arc::new(Waiting::default());
+        let mut clients = self.lock();
+        clients.retain(|client| client.strong_count() > 0);
+        clients.push(Arc::downgrade(&waiting));
+        Mailbox { waiting }
+    }
+
+    /// How many clients there are.
+    pub(crate) fn clients(&self) -> usize {
+        self.lock().iter().filter(|client| client.upgrade().is_some_and(|c| !c.lock().closed)).count()
+    }
+
+    pub(crate) fn send(&self, news: &News) {
+        for client in self.lock().iter().filter_map(Weak::upgrade) {
+            client.put(news);
+        }
+    }
+
+    pub(crate) fn event(&self, event: Event) {
+        self.send(&News::Event(event));
+    }
+
+    pub(crate) fn health(&self, health: Health) {
+        tracing::info!(code = ?health.code, params = ?health.params, "health");
+        self.event(Event::Health(health));
+    }
+
+    /// A part of the machinery crashed and starts again.
+    pub(crate) fn part_restarted(&self, part: &str) {
+        self.health(Health::new(HealthCode::PartRestarted).with("part", part));
+    }
+}
+
+impl Mailbox {
+    /// Puts an answer among the news, after everything that happened before it.
+    pub(crate) fn reply(&self, id: u64, result: Result<Reply, Failure>) {
+        self.waiting.put(&News::Reply { id, result });
+    }
+
+    /// The next news; a preview only when nothing else waits. `None` after being cut off or closed.
+    pub(crate) async fn next(&self) -> Option<News> {
+        loop {
+            let arrived = self.waiting.arrived.notified();
+            {
+                let mut state = self.waiting.lock();
+                if let Some(news) = state.news.pop_front() {
+                    return Some(news);
+                }
+                if let Some(preview) = state.preview.take() {
+                    return Some(preview);
+                }
+                if state.closed {
+                    return None;
+                }
+            }
+            arrived.await;
+        }
+    }
+
+    /// Lets the reader finish what waits and then end.
+    pub(crate) fn close(&self) {
+        self.waiting.lock().closed = true;
+        self.waiting.arrived.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn preview(seq: u64) -> News {
+        News::Preview { seq, width: 2, height: 2, jpeg: Bytes::from_static(b"jpeg") }
+    }
+
+    #[tokio::test]
+    async fn a_slow_client_loses_previews_first_and_never_blocks_the_sender() {
+        let hub = Hub::default();
+        let mailbox = hub.attach();
+        for seq in 0..1000 {
+            hub.send(&preview(seq));
+            hub.event(Event::Levels { peak_db: -(seq as f32), rms_db: -60.0 });
+        }
+        hub.health(Health::new(HealthCode::DiskLow));
+        assert!(matches!(mailbox.next().await, Some(News::Event(Event::Levels { peak_db, .. })) if peak_db < -998.0), "only the newest level waits");
+        assert!(matches!(mailbox.next().await, Some(News::Event(Event::Health(_)))));
+        assert!(matches!(mailbox.next().await, Some(News::Preview { seq: 999, .. })), "only the newest picture waits");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_never_reads_is_cut_off_and_no_longer_counts() {
+        let hub = Hub::default();
+        let (stuck, reads) = (hub.attach(), hub.attach());
+        for _ in 0..=MOST_WAITING {
+            hub.health(Health::new(HealthCode::CameraBack));
+            assert!(reads.next().await.is_some());
+        }
+        assert_eq!(hub.clients(), 1);
+        assert!(stuck.next().await.is_none());
+        drop(reads);
+        assert_eq!(hub.clients(), 0);
+    }
+}

@@ -1,0 +1,439 @@
+use crate::client::{Connection, down};
+use crate::error::EngineError;
+use crate::hub::News;
+use crate::port::Port;
+use crate::process::{Child, Exit};
+use crate::protocol::{Command, EngineState, Event, GoLive, Reply};
+use crate::remembered::Remembered;
+use crate::runtime::Runtime;
+use crate::socket;
+use bytes::Bytes;
+use stallcast_clock::Backoff;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+use tokio::sync::{broadcast, watch};
+use tokio_util::sync::CancellationToken;
+
+/// A process that was started listens after a few hundred milliseconds; a cold disk takes longer.
+const START_LIMIT: Duration = Duration::from_secs(15);
+/// Between two looks whether it listens yet.
+const LOOK: Duration = Duration::from_millis(15);
+/// How long a command waits for a process that is being started again.
+const COMMAND_WAITS: Duration = Duration::from_secs(8);
+/// How long [`Engine::quit`] waits for the process to be gone.
+const QUIT_LIMIT: Duration = Duration::from_secs(20);
+/// Tries of a command of the replay: a device that the dead process held becomes free after a moment.
+const REPLAY_TRIES: u32 = 12;
+const REPLAY_PAUSE: Duration = Duration::from_millis(250);
+/// A process that answers nothing for so long hangs, and is killed.
+const HANG_LIMIT: Duration = Duration::from_secs(45);
+const HANG_LOOK: Duration = Duration::from_secs(10);
+/// Events a reader may be behind before it is told that it lags.
+const EVENTS: usize = 256;
+
+/// What happens in the media process, and to it.
+#[derive(Debug, Clone)]
+pub enum EngineEvent {
+    /// It said so.
+    Event(Event),
+    /// A preview picture.
+    Preview {
+        /// Rising; begins anew after a restart.
+        seq: u64,
+        /// Pixels a row.
+        width: u32,
+        /// Rows.
+        height: u32,
+        /// The picture.
+        jpeg: Bytes,
+    },
+    /// It died. It is being started again.
+    Down,
+    /// It runs again as it did before.
+    Restarted {
+        /// Milliseconds from its death until everything was given to the new one.
+        gap_ms: u64,
+    },
+}
+
+/// The media process as the studio sees it: starts it, talks to it, starts it again when it dies. Cheap to clone; the
+/// process outlives all clones unless [`Self::quit`] is called.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    link: watch::Sender<Link>,
+    events: Mutex<Option<broadcast::Sender<EngineEvent>>>,
+    remembered: Mutex<Remembered>,
+    pid: AtomicU32,
+    /// Cancelled by `detach` and `quit`: nothing is started again.
+    over: CancellationToken,
+    child: Mutex<Option<Child>>,
+    local: Option<Arc<Runtime>>,
+}
+
+#[derive(Clone)]
+enum Link {
+    Up(Arc<dyn Port>),
+    /// Being started again.
+    Down,
+    /// For good.
+    Gone,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("pid", &self.pid()).finish_non_exhaustive()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Inner {
+    fn new(local: Option<Arc<Runtime>>) -> Arc<Self> {
+        Arc::new(Self {
+            link: watch::Sender::new(Link::Down),
+            events: Mutex::new(Some(broadcast::Sender::new(EVENTS))),
+            remembered: Mutex::default(),
+            pid: AtomicU32::new(std::process::id()),
+            over: CancellationToken::new(),
+            child: Mutex::new(None),
+            local,
+        })
+    }
+
+    fn tell(&self, event: EngineEvent) {
+        match &event {
+            EngineEvent::Event(Event::State(state)) if state.engine == EngineState::Live => lock(&self.remembered).went_live(),
+            EngineEvent::Event(Event::Ended(_)) => lock(&self.remembered).over(),
+            _ => {}
+        }
+        if let Some(events) = &*lock(&self.events) {
+            // Nobody listening is no error.
+            let _ = events.send(event);
+        }
+    }
+
+    fn close(&self) {
+        self.over.cancel();
+        self.link.send_replace(Link::Gone);
+        lock(&self.events).take();
+    }
+}
+
+/// Events of a connection go to whoever still holds the engine.
+fn sink(inner: &Arc<Inner>) -> crate::client::Sink {
+    let inner: Weak<Inner> = Arc::downgrade(inner);
+    Box::new(move |event| {
+        if let Some(inner) = inner.upgrade() {
+            inner.tell(event);
+        }
+    })
+}
+
+impl Engine {
+    /// The engine of a data folder: the running one, else a new process `exe engine --data DIR`, which is started again
+    /// whenever it dies. Inside a tokio runtime.
+    ///
+    /// # Errors
+    /// It does not start, or the running one speaks another version.
+    pub async fn attach_or_start(data: &Path, exe: &Path) -> Result<Self, EngineError> {
+        let inner = Inner::new(None);
+        let (data, exe) = (data.to_owned(), exe.to_owned());
+        let path = socket::path(&data, "engine")?;
+        let running = Connection::open(&path, sink(&inner)).await?;
+        let connection = match running {
+            Some(connection) => connection,
+            None => start(&inner, &path, &data, &exe).await?,
+        };
+        if connection.is_foreign() {
+            return Err(EngineError::Version { theirs: connection.version() });
+        }
+        let connection = Arc::new(connection);
+        inner.pid.store(connection.pid(), Ordering::Relaxed);
+        inner.link.send_replace(Link::Up(Arc::clone(&connection) as Arc<dyn Port>));
+        // A running show must survive this process too: what it was told by an earlier one is learnt from it.
+        if let Ok(Reply::Snapshot(snapshot)) = connection.order(Command::Snapshot, Bytes::new()).await {
+            lock(&inner.remembered).learn(&snapshot);
+        }
+        let supervisor = Supervisor { inner: Arc::clone(&inner), data, exe, path };
+        tokio::spawn(supervisor.watch(connection));
+        Ok(Self { inner })
+    }
+
+    /// The engine that runs for a data folder, to watch or to end. It is not started again by this client.
+    ///
+    /// # Errors
+    /// The socket is not usable.
+    pub async fn attach(data: &Path) -> Result<Option<Self>, EngineError> {
+        let inner = Inner::new(None);
+        let path = socket::path(data, "engine")?;
+        let Some(connection) = Connection::open(&path, sink(&inner)).await? else { return Ok(None) };
+        let connection = Arc::new(connection);
+        inner.pid.store(connection.pid(), Ordering::Relaxed);
+        inner.link.send_replace(Link::Up(Arc::clone(&connection) as Arc<dyn Port>));
+        let watched = Arc::clone(&inner);
+        tokio::spawn(async move {
+            tokio::select! {
+                () = connection.closed() => {}
+                () = watched.over.cancelled() => connection.close(),
+            }
+            watched.close();
+        });
+        Ok(Some(Self { inner }))
+    }
+
+    /// The same code in this process, for tests: no socket, no child.
+    ///
+    /// # Errors
+    /// The OS gives no thread.
+    pub async fn in_process(data: &Path) -> Result<Self, EngineError> {
+        let runtime = Arc::new(Runtime::start(data)?);
+        let inner = Inner::new(Some(Arc::clone(&runtime)));
+        inner.link.send_replace(Link::Up(Arc::clone(&runtime) as Arc<dyn Port>));
+        let mailbox = runtime.hub().attach();
+        let watched = Arc::clone(&inner);
+        tokio::spawn(async move {
+            loop {
+                let news = tokio::select! {
+                    biased;
+                    news = mailbox.next() => news,
+                    () = runtime.gone() => None,
+                    () = watched.over.cancelled() => None,
+                };
+                match news {
+                    Some(News::Event(event)) => watched.tell(EngineEvent::Event(event)),
+                    Some(News::Preview { seq, width, height, jpeg }) => watched.tell(EngineEvent::Preview { seq, width, height, jpeg }),
+                    Some(News::Reply { .. }) => {}
+                    None => break,
+                }
+            }
+            watched.close();
+        });
+        Ok(Self { inner })
+    }
+
+    /// Carries out one command. While the process is being started again, waits up to 8 s for it.
+    ///
+    /// # Errors
+    /// The engine refused, or is down. A command whose connection broke may or may not have been carried out; all
+    /// commands may be given again.
+    pub async fn command(&self, command: Command, attachment: Bytes) -> Result<Reply, EngineError> {
+        let mut link = self.inner.link.subscribe();
+        let up = tokio::time::timeout(COMMAND_WAITS, link.wait_for(|link| !matches!(link, Link::Down))).await;
+        let port = match up {
+            Ok(Ok(link)) => match &*link {
+                Link::Up(port) => Arc::clone(port),
+                Link::Down | Link::Gone => return Err(down("detached")),
+            },
+            _ => return Err(down("it is being started again")),
+        };
+        let reply = port.order(command.clone(), attachment.clone()).await?;
+        lock(&self.inner.remembered).note(&command, &attachment, &reply);
+        Ok(reply)
+    }
+
+    /// Events from now on. A reader that lags takes a [`Command::Snapshot`]. Closed after [`Self::detach`].
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<EngineEvent> {
+        lock(&self.inner.events).as_ref().map_or_else(|| broadcast::channel(1).1, broadcast::Sender::subscribe)
+    }
+
+    /// Lets go: a running engine goes on without this process. In process: the show ends.
+    pub fn detach(&self) {
+        if let Some(runtime) = &self.inner.local {
+            runtime.stop();
+        }
+        self.inner.close();
+    }
+
+    /// Ends the show if there is one, then the process, and waits for it.
+    pub async fn quit(&self) {
+        self.inner.over.cancel();
+        let Link::Up(port) = self.inner.link.borrow().clone() else { return self.inner.close() };
+        // It may be gone before its answer is.
+        let _ = port.order(Command::Quit, Bytes::new()).await;
+        let child = lock(&self.inner.child).take();
+        if let Some(child) = child
+            && !child.wait(QUIT_LIMIT).await
+        {
+            tracing::warn!(pid = child.pid(), "the media process does not end; it is killed");
+            child.kill();
+            child.wait(QUIT_LIMIT).await;
+        }
+        let _ = tokio::time::timeout(QUIT_LIMIT, port.closed()).await;
+        drop(port);
+        self.inner.close();
+    }
+
+    /// Its process id now.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.inner.pid.load(Ordering::Relaxed)
+    }
+
+    /// For a client that attached to a running show: what the new process gets if the running one dies. Commands given
+    /// through this client are remembered anyway.
+    pub fn remember_go_live(&self, go: GoLive) {
+        lock(&self.inner.remembered).begin(go);
+    }
+
+    /// The same for every other command that sets something.
+    pub fn remember(&self, command: Command, attachment: Bytes) {
+        lock(&self.inner.remembered).note(&command, &attachment, &Reply::Done);
+    }
+}
+
+/// Starts a process and waits until it listens. Another process may have been quicker: then that one it is.
+async fn start(inner: &Arc<Inner>, path: &Path, data: &Path, exe: &Path) -> Result<Connection, EngineError> {
+    let child = Child::start(exe, data)?;
+    let begun = Instant::now();
+    loop {
+        let exit = child.exited();
+        if let Some(connection) = Connection::open(path, sink(inner)).await? {
+            if exit.is_none() {
+                lock(&inner.child).replace(child);
+            }
+            return Ok(connection);
+        }
+        if let Some(Exit { text }) = exit {
+            return Err(EngineError::Start { detail: text });
+        }
+        if begun.elapsed() > START_LIMIT {
+            child.kill();
+            return Err(EngineError::Start { detail: "it does not listen".to_owned() });
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+struct Supervisor {
+    inner: Arc<Inner>,
+    data: PathBuf,
+    exe: PathBuf,
+    path: PathBuf,
+}
+
+impl Supervisor {
+    async fn watch(self, mut connection: Arc<Connection>) {
+        loop {
+            tokio::select! {
+                biased;
+                () = self.inner.over.cancelled() => return,
+                () = connection.closed() => {}
+                () = self.hangs(&connection) => {
+                    tracing::error!(pid = connection.pid(), "the media process hangs; it is killed");
+                    crate::process::kill(connection.pid());
+                    connection.close();
+                }
+            }
+            if self.inner.over.is_cancelled() {
+                return;
+            }
+            let died = Instant::now();
+            self.inner.link.send_replace(Link::Down);
+            let before = connection.pid();
+            let Some(next) = self.back(died, before).await else { return };
+            connection = next;
+        }
+    }
+
+    /// Ends when the process has answered nothing for too long.
+    async fn hangs(&self, connection: &Connection) {
+        loop {
+            tokio::time::sleep(HANG_LOOK).await;
+            // An attached process may be busy opening a device or finishing files: that takes seconds, not a minute.
+            if tokio::time::timeout(HANG_LIMIT, connection.order(Command::Snapshot, Bytes::new())).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Has a process again, told what the old one knew. `None`: detached meanwhile.
+    async fn back(&self, died: Instant, before: u32) -> Option<Arc<Connection>> {
+        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5), u64::from(before));
+        let mut told = false;
+        loop {
+            match self.once(&mut told).await {
+                Ok(connection) => {
+                    let same = connection.pid() == before;
+                    let connection = Arc::new(connection);
+                    if !same {
+                        self.replay(&connection).await;
+                    }
+                    self.inner.pid.store(connection.pid(), Ordering::Relaxed);
+                    self.inner.link.send_replace(Link::Up(Arc::clone(&connection) as Arc<dyn Port>));
+                    let gap_ms = u64::try_from(died.elapsed().as_millis()).unwrap_or(u64::MAX);
+                    if same {
+                        // Only the connection broke. Who reads events must still learn what was missed.
+                        if let Ok(Reply::Snapshot(snapshot)) = connection.order(Command::Snapshot, Bytes::new()).await {
+                            self.inner.tell(EngineEvent::Event(Event::State(snapshot.state)));
+                        }
+                    } else {
+                        tracing::warn!(gap_ms, pid = connection.pid(), "the media process runs again");
+                        self.inner.tell(EngineEvent::Restarted { gap_ms });
+                    }
+                    return Some(connection);
+                }
+                Err(e) => {
+                    tracing::error!(error = %e, "the media process does not come back yet");
+                    tokio::select! {
+                        () = self.inner.over.cancelled() => return None,
+                        () = tokio::time::sleep(backoff.next_wait()) => {}
+                    }
+                }
+            }
+            if self.inner.over.is_cancelled() {
+                return None;
+            }
+        }
+    }
+
+    /// The process that still runs (only the connection broke), else a new one.
+    async fn once(&self, told: &mut bool) -> Result<Connection, EngineError> {
+        if let Some(connection) = Connection::open(&self.path, sink(&self.inner)).await? {
+            return Ok(connection);
+        }
+        if !std::mem::replace(told, true) {
+            tracing::error!(pid = self.inner.pid.load(Ordering::Relaxed), "the media process died");
+            self.inner.tell(EngineEvent::Down);
+        }
+        let dead = lock(&self.inner.child).take();
+        if let Some(child) = dead {
+            // Reaped by its own task; its last words are for the log.
+            if let Some(exit) = child.exited() {
+                tracing::error!(exit = exit.text, "how it ended");
+            }
+        }
+        start(&self.inner, &self.path, &self.data, &self.exe).await
+    }
+
+    async fn replay(&self, connection: &Connection) {
+        let commands = lock(&self.inner.remembered).replay();
+        for (command, attachment) in commands {
+            let is_source = matches!(command, Command::Configure(_));
+            for attempt in 1..=REPLAY_TRIES {
+                match connection.order(command.clone(), attachment.clone()).await {
+                    Ok(_) => break,
+                    Err(e) => {
+                        // Never the command itself: it may hold a key.
+                        tracing::warn!(error = %e, attempt, "the new media process refused what the old one had");
+                        if !is_source || attempt == REPLAY_TRIES {
+                            break;
+                        }
+                        tokio::time::sleep(REPLAY_PAUSE).await;
+                    }
+                }
+            }
+        }
+        if lock(&self.inner.remembered).has_show() {
+            tracing::info!("the show goes on");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The media process as a process: started, killed, attached to, spoken to in a foreign version, ignored by a client.
+#![cfg(unix)]
+
+mod support;
+
+use stallcast_engine::protocol::{Command, EngineState, Event, Hello, Message, Reply, Request, VERSION};
+use stallcast_engine::{Engine, EngineEvent, socket, socket_path, wire};
+use std::time::Duration;
+use support::{child, give, record_into, small_demo, wait_encoded, wait_for, wait_state};
+
+fn kill(pid: u32) {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).expect("a process id");
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it was there");
+}
+
+fn is_there(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).expect("a process id");
+    rustix::process::test_kill_process(pid).is_ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_process_comes_back_and_the_show_goes_on_in_a_new_part() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("show.mp4");
+    let engine = Engine::attach_or_start(folder.path(), &child()).await.expect("it starts");
+    let mut events = engine.events();
+    give(&engine, Command::Configure(small_demo())).await;
+    give(&engine, Command::SetMuted { muted: true }).await;
+    give(&engine, Command::GoLive(record_into(&file, None))).await;
+    wait_state(&mut events, EngineState::Live).await;
+    wait_encoded(&mut events, 60).await;
+    let first = engine.pid();
+    assert_ne!(first, std::process::id());
+    kill(first);
+    wait_for(&mut events, "Down", |e| matches!(e, EngineEvent::Down).then_some(())).await;
+    let gap_ms = wait_for(&mut events, "Restarted", |e| if let EngineEvent::Restarted { gap_ms } = e { Some(*gap_ms) } else { None }).await;
+    // The promise is 5 s until media is at the ingest; four times that only guards against a hang.
+    assert!(gap_ms < 20_000, "{gap_ms} ms");
+    println!("engine back after {gap_ms} ms");
+    assert_ne!(engine.pid(), first);
+    assert!(!is_there(first), "no zombie stays");
+    let Reply::Snapshot(snapshot) = give(&engine, Command::Snapshot).await else { panic!("a snapshot") };
+    assert!(snapshot.state.muted);
+    assert!(matches!(snapshot.state.engine, EngineState::Starting | EngineState::Live));
+    wait_encoded(&mut events, 30).await;
+    let second = engine.pid();
+    let Reply::Ended(summary) = give(&engine, Command::End).await else { panic!("a summary") };
+    assert_eq!(summary.recordings, [folder.path().join("show.part2.mp4")]);
+    for part in [&file, &summary.recordings[0]] {
+        let frames = support::video_frames(part);
+        assert!(frames >= 25, "{}: {frames} frames", part.display());
+    }
+    engine.quit().await;
+    assert!(!is_there(second), "ended and reaped");
+    assert!(Engine::attach(folder.path()).await.expect("no error").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_process_outlives_its_client_and_serves_the_next_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("show.mp4");
+    let first = Engine::attach_or_start(folder.path(), &child()).await.expect("it starts");
+    let mut events = first.events();
+    give(&first, Command::Configure(small_demo())).await;
+    give(&first, Command::GoLive(record_into(&file, None))).await;
+    wait_state(&mut events, EngineState::Live).await;
+    let pid = first.pid();
+    first.detach();
+    // Detached: its events end, its commands are refused.
+    wait_closed(&mut events).await;
+    assert_eq!(first.command(Command::Snapshot, bytes::Bytes::new()).await.expect_err("detached").code(), "engine_down");
+
+    let second = Engine::attach_or_start(folder.path(), &child()).await.expect("it is there");
+    assert_eq!(second.pid(), pid, "attached, not started");
+    let third = Engine::attach(folder.path()).await.expect("no error").expect("it is there");
+    let Reply::Snapshot(snapshot) = give(&third, Command::Snapshot).await else { panic!("a snapshot") };
+    assert_eq!(snapshot.state.engine, EngineState::Live);
+    assert_eq!(snapshot.configuration, Some(small_demo()));
+    let mut seen_by_third = third.events();
+    wait_encoded(&mut second.events(), 45).await;
+    let Reply::Ended(summary) = give(&second, Command::End).await else { panic!("a summary") };
+    wait_state(&mut seen_by_third, EngineState::Ready).await;
+    assert_eq!(summary.recordings, [file.clone()]);
+    second.quit().await;
+    wait_closed(&mut seen_by_third).await;
+    assert!(!is_there(pid));
+}
+
+async fn wait_closed(events: &mut tokio::sync::broadcast::Receiver<EngineEvent>) {
+    use tokio::sync::broadcast::error::RecvError;
+    let closed = async { while !matches!(events.recv().await, Err(RecvError::Closed)) {} };
+    tokio::time::timeout(support::GUARD, closed).await.expect("events end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_client_the_show_ends_after_the_grace_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("show.mp4");
+    let engine = Engine::attach_or_start(folder.path(), &child()).await.expect("it starts");
+    let mut events = engine.events();
+    give(&engine, Command::Configure(small_demo())).await;
+    give(&engine, Command::SetGrace { seconds: 1 }).await;
+    give(&engine, Command::GoLive(record_into(&file, None))).await;
+    wait_state(&mut events, EngineState::Live).await;
+    engine.detach();
+    // Looking would be company: the finished file says that the show has ended.
+    let ended = async {
+        while !support::is_finished(&file) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(support::GUARD, ended).await.expect("the show ends by itself");
+    let engine = Engine::attach(folder.path()).await.expect("no error").expect("the process stays");
+    let Reply::Snapshot(snapshot) = give(&engine, Command::Snapshot).await else { panic!("a snapshot") };
+    assert_eq!(snapshot.state.engine, EngineState::Ready);
+    engine.quit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_version_may_look_and_end_and_no_more() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let engine = Engine::attach_or_start(folder.path(), &child()).await.expect("it starts");
+    let path = socket_path(folder.path()).expect("a path");
+    let mut stream = socket::connect(&path).await.expect("no error").expect("it listens");
+    wire::write(&mut stream, &Hello { version: VERSION + 1, pid: 1 }, &[]).await.expect("written");
+    let (hello, _) = wire::read::<Hello>(&mut stream).await.expect("read").expect("greeted");
+    assert_eq!(hello.version, VERSION);
+    for (id, command) in [(1, Command::Configure(small_demo())), (2, Command::Snapshot), (3, Command::End), (4, Command::Quit)] {
+        wire::write(&mut stream, &Request { id, command }, &[]).await.expect("written");
+    }
+    wire::write(&mut stream, &serde_json::json!({"id": 5, "command": {"command": "dance"}}), &[]).await.expect("written");
+    let mut answers = Vec::new();
+    while answers.len() < 5 {
+        let read = tokio::time::timeout(support::GUARD, wire::read::<Message>(&mut stream)).await.expect("it answers");
+        if let Some((Message::Reply { id, result }, _)) = read.expect("read") {
+            answers.push((id, result.map(|r| matches!(r, Reply::Snapshot(_))).map_err(|f| f.code)));
+        }
+    }
+    let refused = |code: &str| Err(code.to_owned());
+    assert_eq!(answers, [(1, refused("version")), (2, Ok(true)), (3, refused("not_live")), (4, refused("version")), (5, refused("version"))]);
+    engine.quit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_does_not_read_holds_up_nobody() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let engine = Engine::attach_or_start(folder.path(), &child()).await.expect("it starts");
+    let mut events = engine.events();
+    let path = socket_path(folder.path()).expect("a path");
+    let mut stuck = socket::connect(&path).await.expect("no error").expect("it listens");
+    wire::write(&mut stuck, &Hello { version: VERSION, pid: 1 }, &[]).await.expect("written");
+    give(&engine, Command::Configure(small_demo())).await;
+    give(&engine, Command::Preview { fps: 30, max_side: 960 }).await;
+    // Enough pictures to fill every buffer on the way to the one that does not read.
+    let (mut pictures, mut stats) = (0, None);
+    wait_for(&mut events, "previews", |event| {
+        match event {
+            EngineEvent::Preview { jpeg, .. } => {
+                assert_eq!(&jpeg[..2], [0xFF, 0xD8], "a JPEG");
+                pictures += 1;
+            }
+            EngineEvent::Event(Event::Stats(s)) => stats = Some(s.clone()),
+            _ => {}
+        }
+        (pictures >= 60 && stats.is_some()).then_some(())
+    })
+    .await;
+    let stats = stats.expect("there");
+    assert!(stats.fps > 20.0 || stats.frames_composed < 40, "{stats:?}");
+    drop(stuck);
+    engine.quit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_start_is_an_error_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let missing = Engine::attach_or_start(folder.path(), &folder.path().join("no such program")).await.expect_err("nothing to start");
+    assert_eq!(missing.code(), "engine_down");
+    let begun = std::time::Instant::now();
+    let dies = Engine::attach_or_start(folder.path(), std::path::Path::new("/bin/false")).await.expect_err("it ends at once");
+    assert_eq!(dies.code(), "engine_down");
+    assert!(begun.elapsed() < Duration::from_secs(8), "its end is noticed, not waited out");
+}

@@ -1,0 +1,79 @@
+//! What the tests of this crate share.
+
+use bytes::Bytes;
+use stallcast_engine::protocol::{CameraChoice, Command, Configuration, EngineState, Event, GoLive, MicChoice, Recording, Reply, State};
+use stallcast_engine::{Engine, EngineEvent};
+use stallcast_media::Canvas;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::sync::broadcast::Receiver;
+
+/// A hang guard, never a measure.
+pub const GUARD: Duration = Duration::from_secs(40);
+
+pub fn small_demo() -> Configuration {
+    Configuration {
+        camera: CameraChoice::Demo,
+        mic: MicChoice::Demo,
+        canvas: Canvas { width: 360, height: 640, fps: 30 },
+        video_kbps: 800,
+        audio_kbps: 96,
+        low_latency: false,
+        language: "zh-CN".to_owned(),
+    }
+}
+
+pub fn record_into(path: &Path, for_s: Option<u64>) -> GoLive {
+    GoLive { destinations: vec![], hls_dir: None, recording: Some(Recording { path: path.to_owned(), overwrite: false }), for_s }
+}
+
+/// The test binary `engine_child`, which cargo builds beside the tests.
+pub fn child() -> PathBuf {
+    let test = std::env::current_exe().expect("this test has a path");
+    let folder = test.parent().and_then(Path::parent).expect("target/<profile>/deps");
+    let child = folder.join("examples").join(format!("engine_child{}", std::env::consts::EXE_SUFFIX));
+    assert!(child.exists(), "{} is missing: `cargo build -p stallcast-engine --examples`", child.display());
+    child
+}
+
+pub async fn give(engine: &Engine, command: Command) -> Reply {
+    match engine.command(command, Bytes::new()).await {
+        Ok(reply) => reply,
+        Err(e) => panic!("refused: {e}"),
+    }
+}
+
+/// Waits for an event.
+pub async fn wait_for<T>(events: &mut Receiver<EngineEvent>, what: &str, mut pick: impl FnMut(&EngineEvent) -> Option<T>) -> T {
+    let found = tokio::time::timeout(GUARD, async {
+        loop {
+            match events.recv().await {
+                Ok(event) => {
+                    if let Some(found) = pick(&event) {
+                        return found;
+                    }
+                }
+                Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
+                Err(e) => panic!("waiting for {what}: {e}"),
+            }
+        }
+    });
+    found.await.unwrap_or_else(|_| panic!("no {what} in {GUARD:?}"))
+}
+
+pub async fn wait_state(events: &mut Receiver<EngineEvent>, wanted: EngineState) -> State {
+    wait_for(events, &format!("{wanted:?}"), |event| match event {
+        EngineEvent::Event(Event::State(state)) if state.engine == wanted => Some(state.clone()),
+        _ => None,
+    })
+    .await
+}
+
+/// Waits until so many frames of the show are encoded.
+pub async fn wait_encoded(events: &mut Receiver<EngineEvent>, frames: u64) {
+    wait_for(events, "encoded frames", |event| match event {
+        EngineEvent::Event(Event::Stats(stats)) if stats.frames_encoded >= frames => Some(()),
+        _ => None,
+    })
+    .await;
+}
