@@ -48,3 +48,11 @@ id!(
     /// One live session of this studio (UUID v7 text).
     ShowId
 );
+id!(
+    /// One shop on one platform, chosen by the studio.
+    ConnectionId
+);
+id!(
+    /// A row of the outbox (UUID v7 text).
+    IntentId
+);

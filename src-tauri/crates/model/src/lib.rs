@@ -5,7 +5,9 @@
 
 mod capability;
 mod coupon;
+mod effect;
 mod error;
+mod feed;
 mod id;
 mod masking;
 mod money;
@@ -15,8 +17,10 @@ mod show;
 
 pub use capability::{Action, Capabilities, Capability};
 pub use coupon::{Coupon, CouponDraft, CouponState};
+pub use effect::{Effect, RoomState, Shipment};
 pub use error::Invalid;
-pub use id::{CouponId, OrderId, ProductId, ShowId, SkuId};
+pub use feed::{Contact, FeedPage, ReadCoupon, ReadLive, ReadPin, ReceivedOrder, ReceivedProduct, ShopProfile, UnreadRow};
+pub use id::{ConnectionId, CouponId, IntentId, OrderId, ProductId, ShowId, SkuId};
 pub use masking::mask_name;
 pub use money::{Currency, Money};
 pub use order::{AfterSale, Fulfilment, Order, OrderLine, OrderStatus, Payment};

@@ -45,6 +45,8 @@ pub enum AfterSale {
     Cancelled,
     /// Finished.
     Closed,
+    /// The platform's word is not known to this version; see the raw status.
+    Unknown,
 }
 
 /// The one word shown in lists, derived from the three axes.
@@ -123,7 +125,7 @@ impl Order {
             (AfterSale::Cancelled, _, _) => OrderStatus::Cancelled,
             (AfterSale::Requested, _, _) => OrderStatus::AfterSale,
             (_, Payment::Refunded, _) => OrderStatus::Refunded,
-            (_, Payment::Unknown, _) | (_, _, Fulfilment::Unknown) => OrderStatus::Unknown,
+            (AfterSale::Unknown, _, _) | (_, Payment::Unknown, _) | (_, _, Fulfilment::Unknown) => OrderStatus::Unknown,
             (_, Payment::Awaiting, _) => OrderStatus::AwaitingPayment,
             (_, _, Fulfilment::Delivered) => OrderStatus::Delivered,
             (_, _, Fulfilment::Shipped) => OrderStatus::Shipped,
