@@ -1,1 +1,58 @@
-fn main() {}
+//! Everything a newcomer types: `cargo xtask run`, `build`, `test`, `check`, `bench`, `bindings`, `font`, `avsync`.
+//!
+//! Owns: installing what the machine lacks, and the order in which the project is built and tested. Must never know:
+//! any crate of the product (it must compile on a machine that has nothing but Rust). The one command that measures
+//! files (`avsync`) starts the instrument in `crates/testing`.
+#![expect(clippy::print_stdout, reason = "a command line tool talks on standard output")]
+
+mod bench;
+mod build;
+mod check;
+mod font;
+mod run;
+mod sh;
+mod system;
+mod test;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask run [ARGS…]        install what is missing, build, open the studio (without a display: a show without a window)
+cargo xtask build [--release]  build ui/ and the binary
+cargo xtask test [SUITE…]      install what the tests need and run everything, or only the named suites
+cargo xtask check              formatting, lints, licences and sources of dependencies
+cargo xtask bench [NAME]       every promise in milliseconds or CPU, as measured on this machine
+cargo xtask bindings           write the types of the bridge for ui/
+cargo xtask avsync FILE        offset of flash and beep, repeated and missing frames of a recording of the marker source
+cargo xtask font               make the bundled font again";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let command = args.next().unwrap_or_default();
+    let rest: Vec<String> = args.collect();
+    let outcome = match command.as_str() {
+        "run" => run::run(&rest),
+        "build" => build::all(rest.iter().any(|a| a == "--release")).map(|_| ()),
+        "test" => test::run(&rest),
+        "check" => check::run(),
+        "bench" => bench::run(&rest),
+        "bindings" => build::bindings(),
+        "avsync" => build::avsync(&rest),
+        "font" => font::run(),
+        "" | "help" | "--help" | "-h" => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        other => {
+            eprintln!("xtask: no such command: {other}\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! `build`, `bindings`, `avsync`.
+
+use crate::{sh, system};
+use anyhow::{Context as _, bail};
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+/// Builds `ui/`, then the binary; where the binary is.
+pub fn all(release: bool) -> anyhow::Result<PathBuf> {
+    system::for_build()?;
+    ui()?;
+    let mut args = vec!["build", "--locked", "--package", "stallcast", "--bin", "stallcast"];
+    if release {
+        args.push("--release");
+    }
+    sh::must(sh::cmd("cargo", &args))?;
+    Ok(sh::root().join("target").join(if release { "release" } else { "debug" }).join("stallcast"))
+}
+
+/// npm packages, if the lock file is newer than what is installed.
+pub fn npm_packages() -> anyhow::Result<()> {
+    let ui = sh::root().join("ui");
+    let stamp = ui.join("node_modules/.package-lock.json");
+    let time = |path: &PathBuf| path.metadata().and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+    if time(&stamp) <= time(&ui.join("package-lock.json")) {
+        if !sh::has("npm") {
+            bail!("npm is missing: install Node.js 20 or newer");
+        }
+        let mut npm = sh::cmd("npm", &["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+        npm.current_dir(&ui);
+        sh::must(npm)?;
+    }
+    Ok(())
+}
+
+/// Runs one script of `ui/package.json`.
+pub fn npm(script: &[&str]) -> anyhow::Result<()> {
+    let mut npm = sh::cmd("npm", &["run", "--silent"]);
+    npm.args(script).current_dir(sh::root().join("ui"));
+    sh::must(npm)
+}
+
+/// Builds the pages. The binary and the local shop embed them, so this comes before cargo.
+pub fn ui() -> anyhow::Result<()> {
+    npm_packages()?;
+    npm(&["build"])
+}
+
+/// Writes `ui/src/lib/ipc/bindings.ts` from the commands of the shell.
+pub fn bindings() -> anyhow::Result<()> {
+    system::for_build()?;
+    let mut command = sh::cmd("cargo", &["test", "--quiet", "--locked", "--package", "stallcast", "--test", "bindings"]);
+    command.env("UPDATE_BINDINGS", "1");
+    sh::must(command)
+}
+
+/// Analyses a recording of the marker source.
+pub fn avsync(args: &[String]) -> anyhow::Result<()> {
+    let file = args.first().context("usage: cargo xtask avsync FILE")?;
+    system::for_build()?;
+    sh::must(sh::cmd("cargo", &["run", "--quiet", "--locked", "--package", "stallcast-testing", "--bin", "avsync", "--", file]))
+}
