@@ -1,0 +1,186 @@
+use resvg::usvg::fontdb::{Database, ID, Source};
+use skrifa::instance::{LocationRef, Size};
+use skrifa::{FontRef, MetadataProvider};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+const REGULAR: &[u8] = include_bytes!("../fonts/NotoSansCJKsc-Regular-subset.otf");
+const BOLD: &[u8] = include_bytes!("../fonts/NotoSansCJKsc-Bold-subset.otf");
+/// Different characters remembered; a title has at most 80.
+const MOST_KNOWN: usize = 4096;
+/// Drawn for a character that no font has. The bundled faces have it.
+pub(crate) const BOX: char = '□';
+
+/// The two bundled weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Weight {
+    Regular,
+    Bold,
+}
+
+/// Faces to draw with. Cheap to clone, all clones count together.
+///
+/// Text is drawn with the bundled faces, so that it looks the same on every machine. Only for a character they lack are
+/// the system's fonts read, and one that is missing there too becomes a counted box.
+#[derive(Clone)]
+pub struct Fonts(Arc<Shared>);
+
+struct Shared {
+    bundled: Arc<Database>,
+    /// Bundled and system faces; read on the first miss (0.1 to 1 s), never on the program thread.
+    all: OnceLock<Arc<Database>>,
+    regular: FontRef<'static>,
+    bold: FontRef<'static>,
+    /// Advance in em of characters that only a system face has; `None` where none has it.
+    foreign: Mutex<HashMap<char, Option<f32>>>,
+    missing: Mutex<BTreeSet<char>>,
+}
+
+impl std::fmt::Debug for Fonts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fonts").field("missing_glyphs", &self.missing_glyphs()).finish_non_exhaustive()
+    }
+}
+
+impl Fonts {
+    /// The faces inside this program.
+    ///
+    /// # Panics
+    /// Never: the faces are part of the program and a test reads them.
+    #[must_use]
+    pub fn bundled() -> Self {
+        let mut bundled = Database::new();
+        for face in [REGULAR, BOLD] {
+            bundled.load_font_source(Source::Binary(Arc::new(face)));
+        }
+        let open = |face| FontRef::new(face).expect("a bundled face is a whole font");
+        Self(Arc::new(Shared {
+            bundled: Arc::new(bundled),
+            all: OnceLock::new(),
+            regular: open(REGULAR),
+            bold: open(BOLD),
+            foreign: Mutex::default(),
+            missing: Mutex::default(),
+        }))
+    }
+
+    /// Different characters so far that no font on this machine has. Any thread.
+    #[must_use]
+    pub fn missing_glyphs(&self) -> u64 {
+        self.0.missing.lock().unwrap_or_else(PoisonError::into_inner).len() as u64
+    }
+
+    /// Only the bundled faces.
+    pub(crate) fn bundled_database(&self) -> Arc<Database> {
+        Arc::clone(&self.0.bundled)
+    }
+
+    /// The text as it can be drawn: boxes for what no font has. Counts those.
+    pub(crate) fn drawable(&self, text: &str) -> String {
+        text.chars().map(|c| if self.is_bundled(c) || joins(c) || self.foreign_advance(c).is_some() { c } else { self.boxed(c) }).collect()
+    }
+
+    /// Faces that can draw this (drawable) text.
+    pub(crate) fn database_for(&self, text: &str) -> Arc<Database> {
+        if text.chars().all(|c| self.is_bundled(c)) { self.bundled_database() } else { Arc::clone(self.all()) }
+    }
+
+    /// Width in em.
+    pub(crate) fn width(&self, text: &str, weight: Weight) -> f32 {
+        let face = match weight {
+            Weight::Regular => &self.0.regular,
+            Weight::Bold => &self.0.bold,
+        };
+        let characters = face.charmap();
+        let metrics = face.glyph_metrics(Size::new(1.0), LocationRef::default());
+        text.chars()
+            .map(|c| match characters.map(c).and_then(|glyph| metrics.advance_width(glyph)) {
+                Some(advance) => advance,
+                None if joins(c) => 0.0,
+                None => self.foreign_advance(c).unwrap_or(1.0),
+            })
+            .sum()
+    }
+
+    fn is_bundled(&self, c: char) -> bool {
+        self.0.regular.charmap().map(c).is_some()
+    }
+
+    fn boxed(&self, c: char) -> char {
+        let mut missing = self.0.missing.lock().unwrap_or_else(PoisonError::into_inner);
+        if missing.len() < MOST_KNOWN && missing.insert(c) {
+            tracing::warn!(character = %c.escape_unicode(), "no font has this character");
+        }
+        BOX
+    }
+
+    fn all(&self) -> &Arc<Database> {
+        self.0.all.get_or_init(|| {
+            let mut all = Database::clone(&self.0.bundled);
+            all.load_system_fonts();
+            tracing::info!(faces = all.len(), "system fonts read for a character the bundled faces lack");
+            Arc::new(all)
+        })
+    }
+
+    /// The same search as resvg's fallback: the first face that has it.
+    fn foreign_advance(&self, c: char) -> Option<f32> {
+        let mut foreign = self.0.foreign.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = foreign.get(&c) {
+            return *known;
+        }
+        let all = self.all();
+        let advance = all.faces().map(|face| face.id).find_map(|id| advance(all, id, c));
+        if foreign.len() < MOST_KNOWN {
+            foreign.insert(c, advance);
+        }
+        advance
+    }
+}
+
+fn advance(faces: &Database, id: ID, c: char) -> Option<f32> {
+    faces.with_face_data(id, |bytes, index| {
+        let face = FontRef::from_index(bytes, index).ok()?;
+        let glyph = face.charmap().map(c)?;
+        face.glyph_metrics(Size::new(1.0), LocationRef::default()).advance_width(glyph)
+    })?
+}
+
+/// Variation selectors and joiners shape their neighbours and have no glyph of their own.
+fn joins(c: char) -> bool {
+    matches!(c, '\u{200d}' | '\u{fe00}'..='\u{fe0f}' | '\u{1f3fb}'..='\u{1f3ff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bundled_faces_have_what_is_drawn_most() {
+        let fonts = Fonts::bundled();
+        let text = "青瓷盖碗三件套龘饕餮剩件还满可用休息 Celadon ¥￥€£$₩ éüñßŠž 0123456789 ，。、「」《》·…—“”★✓□×÷°℃№½①";
+        let lacking: String = text.chars().filter(|c| !fonts.is_bundled(*c) && *c != '龘' && *c != '✓').collect();
+        assert_eq!(lacking, "");
+        assert!(fonts.0.all.get().is_none(), "system fonts are not read for bundled characters");
+    }
+
+    #[test]
+    fn figures_are_equally_wide() {
+        let fonts = Fonts::bundled();
+        for weight in [Weight::Regular, Weight::Bold] {
+            let widths: BTreeSet<u32> = ('0'..='9').map(|c| (fonts.width(&c.to_string(), weight) * 1000.0) as u32).collect();
+            assert_eq!(widths.len(), 1, "a countdown must not shiver");
+        }
+        assert_eq!(fonts.width("青瓷", Weight::Bold), 2.0);
+    }
+
+    #[test]
+    fn a_character_nobody_has_is_a_counted_box() {
+        let fonts = Fonts::bundled();
+        // Unassigned for ever: noncharacters of the last plane that can hold text.
+        assert_eq!(fonts.drawable("瓷\u{2fffe}\u{2fffe}器\u{2ffff}"), "瓷□□器□");
+        assert_eq!(fonts.missing_glyphs(), 2, "different characters, not drawings");
+        assert_eq!(fonts.drawable("青瓷 bowl"), "青瓷 bowl");
+        assert_eq!(fonts.clone().missing_glyphs(), 2);
+    }
+}
