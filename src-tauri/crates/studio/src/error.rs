@@ -172,6 +172,12 @@ impl From<SecretsError> for StudioError {
     }
 }
 
+impl From<stallcast_engine::EngineError> for StudioError {
+    fn from(e: stallcast_engine::EngineError) -> Self {
+        todo!()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -312,3 +312,5 @@ pub(crate) async fn end_orphan(data: &Path) -> Option<Arc<ShopAddress>> {
     end(&mut Running::Found, &address).await;
     Some(Arc::new(address))
 }
+
+pub(crate) fn start_error(e: &stallcast_shop::ShopError, listen: SocketAddr, data: &Path) -> StudioError { todo!() }

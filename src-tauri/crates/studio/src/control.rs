@@ -1,0 +1,130 @@
+//! The control socket: how another invocation on the same data folder asks the one that owns it.
+//!
+//! One line of JSON each way per question. The socket is as private as the engine's: owner-only folder, peer's user
+//! checked by the same helper.
+
+use crate::error::StudioError;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use stallcast_engine::protocol::Summary;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+
+/// Longest line, bytes.
+const MOST_LINE: u64 = 1 << 20;
+/// Longest wait for an answer. Ending flushes encoders and finishes files.
+pub(crate) const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+
+/// A question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case")]
+pub(crate) enum Question {
+    /// What runs?
+    Status,
+    /// End the show.
+    End,
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub(crate) enum Answer {
+    /// For [`Question::Status`].
+    Status {
+        /// The owner's account of itself, as `status --json` prints it.
+        status: Value,
+    },
+    /// For [`Question::End`].
+    Ended {
+        /// Of the show that was ended.
+        summary: Summary,
+    },
+    /// It did not work.
+    Failed {
+        /// Stable code.
+        code: String,
+        /// Values for the sentence.
+        params: BTreeMap<String, String>,
+    },
+}
+
+impl From<StudioError> for Answer {
+    fn from(e: StudioError) -> Self {
+        Self::Failed { code: e.code().to_owned(), params: e.params().clone() }
+    }
+}
+
+/// Answers the questions of one connection until it closes.
+pub(crate) async fn serve<S, F>(stream: S, answer: impl Fn(Question) -> F) -> std::io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    F: Future<Output = Answer>,
+{
+    let mut stream = BufReader::new(stream);
+    loop {
+        let mut line = String::new();
+        // A line that is longer than any question ends the connection.
+        let read = (&mut stream).take(MOST_LINE).read_line(&mut line).await?;
+        if read == 0 {
+            return Ok(());
+        }
+        let reply = match serde_json::from_str(&line) {
+            Ok(question) => answer(question).await,
+            Err(_) => StudioError::new("version").into(),
+        };
+        let mut text = serde_json::to_string(&reply)?;
+        text.push('\n');
+        stream.get_mut().write_all(text.as_bytes()).await?;
+        stream.get_mut().flush().await?;
+    }
+}
+
+/// Asks one question over a fresh connection.
+pub(crate) async fn ask<S>(stream: S, question: &Question) -> Result<Answer, StudioError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let exchange = async {
+        let mut stream = BufReader::new(stream);
+        let mut text = serde_json::to_string(question)?;
+        text.push('\n');
+        stream.get_mut().write_all(text.as_bytes()).await?;
+        stream.get_mut().flush().await?;
+        let mut line = String::new();
+        (&mut stream).take(MOST_LINE).read_line(&mut line).await?;
+        std::io::Result::Ok(serde_json::from_str(&line)?)
+    };
+    match tokio::time::timeout(ANSWER_LIMIT, exchange).await {
+        Ok(Ok(Answer::Failed { code, params })) => Err(params.iter().fold(StudioError::new(code), |e, (k, v)| e.with(k, v))),
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(e)) => Err(StudioError::internal(e).retryable()),
+        Err(_) => Err(StudioError::new("not_complete").retryable()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn questions_get_answers_and_nonsense_a_refusal() {
+        let (ours, theirs) = tokio::io::duplex(4096);
+        let server = tokio::spawn(serve(theirs, |question| async move {
+            match question {
+                Question::Status => Answer::Status { status: serde_json::json!({"show": "live"}) },
+                Question::End => StudioError::new("no_show").into(),
+            }
+        }));
+        let mut ours = ours;
+        let status = ask(&mut ours, &Question::Status).await.expect("status");
+        assert_eq!(status, Answer::Status { status: serde_json::json!({"show": "live"}) });
+        assert_eq!(ask(&mut ours, &Question::End).await.map_err(|e| e.code().to_owned()), Err("no_show".to_owned()));
+        ours.write_all(b"{\"ask\":\"sell\"}\n").await.expect("write");
+        let mut line = String::new();
+        BufReader::new(&mut ours).read_line(&mut line).await.expect("read");
+        assert!(line.contains("\"version\""), "a question of a newer version is refused, not guessed at: {line}");
+        drop(ours);
+        server.await.expect("join").expect("closed cleanly");
+    }
+}

@@ -1,0 +1,83 @@
+//! Coupons: issued through the outbox, drawn only when read back as claimable.
+
+use crate::error::StudioError;
+use crate::present;
+use crate::rows;
+use crate::studio::{Studio, logged};
+use crate::view::{CouponForm, CouponView, StudioEvent, UiError};
+use stallcast_engine::protocol::CouponRibbon;
+use stallcast_model::{CouponDraft, Currency, Money};
+
+impl CouponForm {
+    fn draft(&self, currency: Currency) -> Result<CouponDraft, StudioError> {
+        let amount = |field: &'static str, text: &str| {
+            Money::parse_major(text, currency).map_err(|e| StudioError::invalid(field, e.rule))
+        };
+        let threshold = if self.threshold.trim().is_empty() { Money::new(0, currency) } else { amount("threshold", &self.threshold)? };
+        let draft = CouponDraft { discount: amount("discount", &self.discount)?, threshold, quantity: self.quantity, valid_s: self.valid_s };
+        draft.validate()?;
+        Ok(draft)
+    }
+}
+
+impl Studio {
+    pub(crate) async fn coupons_view(&self) -> Vec<CouponView> {
+        let rows = rows::coupons(&self.inner.store).await.unwrap_or_else(|e| {
+            tracing::error!(error = %e, "coupons cannot be read");
+            Vec::new()
+        });
+        let (ahead, now) = (self.platform_ahead_ms(), self.now_ms());
+        rows.iter().map(|row| present::coupon(&row.coupon, ahead, now, row.intent_id.clone())).collect()
+    }
+
+    /// Issues a coupon on the shop. It is drawn and announced only once the shop says it can be claimed.
+    ///
+    /// # Errors
+    /// `invalid` with field and rule.
+    pub async fn issue_coupon(&self, form: CouponForm) -> Result<(), UiError> {
+        self.issue(&form).await.map_err(logged("coupon"))
+    }
+
+    async fn issue(&self, form: &CouponForm) -> Result<(), StudioError> {
+        // The currency is the bag's: a shop sells in one.
+        let rows = self.bag_rows().await;
+        let currency = rows.iter().find_map(|r| r.product.lead_sku()).map_or(Currency::Cny, |s| s.price.currency);
+        rows::issue_coupon(&self.inner.store, &form.draft(currency)?, self.now_ms()).await?;
+        self.publish_coupons().await;
+        self.wake_outbox();
+        Ok(())
+    }
+
+    pub(crate) async fn publish_coupons(&self) {
+        self.hub().send(StudioEvent::Coupons(self.coupons_view().await));
+    }
+
+    /// The ribbon in the picture: of the claimable coupons the one issued last.
+    pub(crate) async fn coupon_ribbon(&self, now_ms: i64) -> Option<CouponRibbon> {
+        let ahead = self.platform_ahead_ms();
+        let rows = rows::coupons(&self.inner.store).await.unwrap_or_default();
+        rows.iter().find_map(|row| present::ribbon(&row.coupon, ahead, now_ms))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_read_as_typed_and_faults_name_their_field() {
+        let form = |discount: &str, threshold: &str| CouponForm {
+            discount: discount.to_owned(),
+            threshold: threshold.to_owned(),
+            quantity: 50,
+            valid_s: 180,
+        };
+        let draft = form("30", "199").draft(Currency::Cny).expect("draft");
+        assert_eq!((draft.discount.amount, draft.threshold.amount), (3_000, 19_900));
+        assert_eq!(form("5.5", "").draft(Currency::Cny).expect("draft").threshold.amount, 0);
+        let wrong = |d: &str, t: &str| form(d, t).draft(Currency::Cny).expect_err("refused").params()["field"].clone();
+        assert_eq!(wrong("x", "199"), "discount");
+        assert_eq!(wrong("30", "1.999"), "threshold");
+        assert_eq!(wrong("200", "199"), "discount");
+    }
+}

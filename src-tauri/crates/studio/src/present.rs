@@ -1,0 +1,239 @@
+//! Domain values as windows and the picture show them. Pure functions: no I/O, no clock reads.
+
+use crate::view::{
+    CouponStateView, CouponView, LinkStateView, MoneyView, OrderLineView, OrderStatusView, ShowStateView, StatsView,
+};
+use stallcast_engine::protocol::{CouponRibbon, EngineState, LinkState, ProductCard, Stats};
+use stallcast_model::{Coupon, CouponState, Money, Order, OrderStatus, Product};
+use std::fmt::Write;
+
+/// Confirmed figures older than this leave the picture; the title stays.
+pub(crate) const FIGURES_FRESH_MS: i64 = 8_000;
+
+/// ms UTC for a page: exact below 2^53.
+#[expect(clippy::cast_precision_loss, reason = "ms UTC stay below 2^53 for 285 000 years")]
+pub(crate) const fn ms(at: i64) -> f64 {
+    at as f64
+}
+
+pub(crate) fn count(n: u64) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+pub(crate) fn pieces(n: i64) -> i32 {
+    i32::try_from(n).unwrap_or(i32::MAX)
+}
+
+pub(crate) fn money(money: Money) -> MoneyView {
+    MoneyView {
+        amount: money.amount.to_string(),
+        currency: money.currency.code().to_owned(),
+        text: money.to_string(),
+        short: money.short(),
+    }
+}
+
+/// Relative address of a product's picture behind the shell's protocol. The key changes with the picture, so that pages
+/// may keep it for ever.
+pub(crate) fn picture_address(product: &Product) -> Option<String> {
+    let key = product.picture.as_ref()?;
+    Some(format!("picture/{}?v={}", percent(product.id.as_str()), percent(key)))
+}
+
+fn percent(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            // Writing into a String cannot fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
+/// The card of the product being explained, from what the platform confirmed. Figures that were not confirmed lately are
+/// left out: the picture never shows a price that may be over.
+pub(crate) fn card(number: u32, product: &Product, stock_of: Option<i64>, confirmed_at_ms: i64, now_ms: i64) -> Option<ProductCard> {
+    let sku = product.lead_sku()?;
+    let fresh = now_ms - confirmed_at_ms <= FIGURES_FRESH_MS;
+    let stock = product.stock().filter(|_| fresh);
+    Some(ProductCard {
+        number,
+        title: product.title.clone(),
+        sign: sku.price.currency.sign().to_owned(),
+        price: fresh.then(|| sku.price.short()),
+        old_price: sku.old_price.filter(|old| fresh && old.currency == sku.price.currency && old.amount > sku.price.amount).map(Money::short),
+        stock,
+        stock_of: stock.and(stock_of),
+        picture_key: product.picture.as_ref().map(|key| format!("{}:{key}", product.id)),
+    })
+}
+
+/// The ribbon of a coupon that was read back as claimable. `platform_ahead_ms`: the platform's clock minus ours.
+pub(crate) fn ribbon(coupon: &Coupon, platform_ahead_ms: i64, now_ms: i64) -> Option<CouponRibbon> {
+    let ends_at_ms = coupon.ends_at_ms? - platform_ahead_ms;
+    let left = coupon.draft.quantity.saturating_sub(coupon.claimed);
+    if coupon.state != CouponState::Active || ends_at_ms <= now_ms || left == 0 {
+        return None;
+    }
+    Some(CouponRibbon {
+        sign: coupon.draft.discount.currency.sign().to_owned(),
+        discount: coupon.draft.discount.short(),
+        threshold: (coupon.draft.threshold.amount > 0).then(|| coupon.draft.threshold.short()),
+        ends_at_ms,
+    })
+}
+
+pub(crate) fn coupon(coupon: &Coupon, platform_ahead_ms: i64, now_ms: i64, intent_id: Option<String>) -> CouponView {
+    let ends = coupon.ends_at_ms.map(|at| at - platform_ahead_ms);
+    let state = match coupon.state {
+        CouponState::Sending => CouponStateView::Sending,
+        CouponState::Uncertain => CouponStateView::Checking,
+        CouponState::Active if ends.is_some_and(|at| at <= now_ms) => CouponStateView::Ended,
+        CouponState::Active => CouponStateView::Active,
+        CouponState::Ended => CouponStateView::Ended,
+        CouponState::Failed => CouponStateView::Failed,
+    };
+    CouponView {
+        id: coupon.id.to_string(),
+        discount: money(coupon.draft.discount),
+        threshold: money(coupon.draft.threshold),
+        state,
+        claimed: coupon.claimed,
+        quantity: coupon.draft.quantity,
+        ends_at_ms: ends.map(ms),
+        failure: coupon.failure.clone(),
+        intent_id: intent_id.filter(|_| coupon.state == CouponState::Failed),
+    }
+}
+
+pub(crate) const fn order_status(status: OrderStatus) -> OrderStatusView {
+    match status {
+        OrderStatus::AwaitingPayment => OrderStatusView::AwaitingPayment,
+        OrderStatus::ToShip => OrderStatusView::ToShip,
+        OrderStatus::Shipped => OrderStatusView::Shipped,
+        OrderStatus::Delivered => OrderStatusView::Delivered,
+        OrderStatus::AfterSale => OrderStatusView::AfterSale,
+        OrderStatus::Refunded => OrderStatusView::Refunded,
+        OrderStatus::Cancelled => OrderStatusView::Cancelled,
+        OrderStatus::Unknown => OrderStatusView::Unknown,
+    }
+}
+
+/// Lines of an order; `product` finds what is in the bag.
+pub(crate) fn order_lines<'a>(order: &Order, product: impl Fn(&str) -> Option<(u32, &'a Product)>) -> Vec<OrderLineView> {
+    order
+        .lines
+        .iter()
+        .map(|line| {
+            let known = product(line.product.as_str());
+            let sku_title = known.and_then(|(_, p)| p.skus.iter().find(|s| s.id == line.sku)).map(|s| s.title.clone());
+            OrderLineView {
+                bag_number: known.map(|(number, _)| number),
+                title: line.title.clone(),
+                sku_title: sku_title.unwrap_or_default(),
+                quantity: line.quantity,
+                picture: known.and_then(|(_, p)| picture_address(p)),
+            }
+        })
+        .collect()
+}
+
+/// Does this order count for the turnover of its show?
+pub(crate) const fn counts(order: &Order) -> bool {
+    !matches!(order.status(), OrderStatus::Cancelled | OrderStatus::Refunded)
+}
+
+pub(crate) const fn show_state(state: EngineState) -> ShowStateView {
+    match state {
+        EngineState::Idle => ShowStateView::Opening,
+        EngineState::Ready => ShowStateView::Ready,
+        EngineState::Starting => ShowStateView::Starting,
+        EngineState::Live => ShowStateView::Live,
+        EngineState::Ending => ShowStateView::Ending,
+    }
+}
+
+pub(crate) const fn link_state(state: LinkState) -> LinkStateView {
+    match state {
+        LinkState::Idle | LinkState::Closed => LinkStateView::Idle,
+        LinkState::Connecting => LinkStateView::Connecting,
+        LinkState::Publishing => LinkStateView::Publishing,
+        LinkState::Reconnecting => LinkStateView::Reconnecting,
+        LinkState::Refused => LinkStateView::Refused,
+    }
+}
+
+pub(crate) fn stats(stats: &Stats, cores: u32) -> StatsView {
+    StatsView {
+        fps: stats.fps,
+        kbps: stats.kbps,
+        lagged: count(stats.loss.lagged),
+        skipped: count(stats.loss.skipped),
+        dropped: count(stats.loss.dropped),
+        cpu: stats.cpu,
+        cores,
+        disk_minutes: stats.disk_minutes.map(count),
+        program_delay_ms: stats.program_delay_ms,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stallcast_model::{CouponDraft, CouponId, Currency, ProductId, Sku, SkuId};
+
+    fn product() -> Product {
+        let yuan = |n| Money::new(n, Currency::Cny);
+        let sku = |id: &str, stock| Sku { id: SkuId::new(id), title: String::new(), price: yuan(26_800), old_price: Some(yuan(32_800)), stock };
+        Product {
+            id: ProductId::new("茶/1"),
+            title: "盖碗".to_owned(),
+            picture: Some("v1".to_owned()),
+            skus: vec![sku("a", Some(3)), sku("b", Some(4))],
+            confirmed_at_ms: 0,
+        }
+    }
+
+    #[test]
+    fn a_card_shows_only_what_was_confirmed_lately() {
+        let fresh = card(7, &product(), Some(10), 1_000, 1_000 + FIGURES_FRESH_MS).expect("card");
+        assert_eq!((fresh.price.as_deref(), fresh.old_price.as_deref(), fresh.stock, fresh.stock_of), (Some("268"), Some("328"), Some(7), Some(10)));
+        let stale = card(7, &product(), Some(10), 1_000, 1_001 + FIGURES_FRESH_MS).expect("card");
+        assert_eq!((stale.price, stale.old_price, stale.stock, stale.stock_of), (None, None, None, None));
+        assert_eq!((stale.number, stale.title.as_str()), (7, "盖碗"), "the title stays");
+        let mut cheap = product();
+        cheap.skus[0].old_price = Some(Money::new(1, Currency::Cny));
+        assert_eq!(card(7, &cheap, None, 0, 0).expect("card").old_price, None, "an old price below the new one would lie");
+    }
+
+    #[test]
+    fn a_ribbon_needs_a_read_back_that_still_holds() {
+        let yuan = |n| Money::new(n, Currency::Cny);
+        let active = Coupon {
+            id: CouponId::new("c"),
+            draft: CouponDraft { discount: yuan(3_000), threshold: yuan(0), quantity: 2, valid_s: 60 },
+            state: CouponState::Active,
+            claimed: 1,
+            ends_at_ms: Some(100_000),
+            failure: None,
+        };
+        let shown = ribbon(&active, 5_000, 50_000).expect("ribbon");
+        assert_eq!(shown.ends_at_ms, 95_000, "the platform's clock is ahead: it ends earlier by ours");
+        assert_eq!((shown.discount.as_str(), shown.threshold), ("30", None));
+        assert!(ribbon(&active, 5_000, 95_000).is_none(), "over by the platform's clock");
+        assert!(ribbon(&Coupon { claimed: 2, ..active.clone() }, 0, 0).is_none(), "nothing left to claim");
+        for state in [CouponState::Sending, CouponState::Uncertain, CouponState::Failed, CouponState::Ended] {
+            assert!(ribbon(&Coupon { state, ..active.clone() }, 0, 0).is_none(), "{state:?} must not be drawn");
+        }
+        assert!(ribbon(&Coupon { ends_at_ms: None, ..active }, 0, 0).is_none());
+    }
+
+    #[test]
+    fn picture_addresses_survive_any_id() {
+        assert_eq!(picture_address(&product()).as_deref(), Some("picture/%E8%8C%B6%2F1?v=v1"));
+        assert_eq!(picture_address(&Product { picture: None, ..product() }), None);
+    }
+}

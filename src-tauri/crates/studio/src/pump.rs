@@ -1,0 +1,256 @@
+//! The background work of an open studio: opening the children, carrying the media process's events, the slow tick.
+
+use crate::error::StudioError;
+use crate::preview::{FULL_FPS, IDLE, MAX_SIDE, PreviewPicture, SLOW_FPS};
+use crate::shop_process::{ShopProcess, ShopStart};
+use crate::studio::{EngineMode, ShopMode, Studio};
+use crate::view::StudioEvent;
+use stallcast_clock::Backoff;
+use stallcast_engine::protocol::{Command, EngineState, Event, Reply};
+use stallcast_engine::{Engine, EngineEvent};
+use stallcast_media::{Health, HealthCode};
+use std::time::Duration;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
+
+const TICK: Duration = Duration::from_secs(1);
+const PREVIEW_TICK: Duration = Duration::from_secs(2);
+
+impl Studio {
+    /// Opens media process, shop and selling side by side. A window tries again and again; a command line is told.
+    pub(crate) async fn open_children(self) {
+        let token = self.inner.tasks.token();
+        self.inner.tasks.spawn("tick", self.clone().tick());
+        let given = self.inner.options.configuration.is_some();
+        let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10), 1);
+        loop {
+            let result = tokio::select! {
+                () = token.cancelled() => return,
+                (media, shop) = async { tokio::join!(self.open_media(), self.open_selling()) } => media.and(shop),
+            };
+            if let Err(e) = &result {
+                tracing::error!(error = %e, "the studio does not open");
+            }
+            let done = result.is_ok();
+            self.tell_opened(result);
+            if done || given {
+                break;
+            }
+            tokio::select! {
+                () = token.cancelled() => return,
+                () = tokio::time::sleep(backoff.next_wait()) => {}
+            }
+        }
+        self.publish_all().await;
+    }
+
+    async fn open_media(&self) -> Result<(), StudioError> {
+        let inner = &self.inner;
+        if inner.engine.get().is_none() {
+            let engine = match inner.options.engine {
+                EngineMode::Child => Engine::attach_or_start(self.data(), &inner.options.exe).await?,
+                EngineMode::InProcess => Engine::in_process(self.data()).await?,
+            };
+            let events = engine.events();
+            if inner.engine.set(engine).is_err() {
+                return Err(StudioError::internal("two media processes"));
+            }
+            self.take_snapshot().await?;
+            inner.tasks.spawn("engine events", self.clone().carry(events));
+        }
+        if !self.is_on_air() {
+            self.close_left_over_show().await;
+            // The recordings, HLS and product card belong to a show that is over.
+            let configuration = self.configuration();
+            self.open_sources(configuration, inner.options.configuration.is_some()).await?;
+        }
+        self.take_snapshot().await
+    }
+
+    async fn open_selling(&self) -> Result<(), StudioError> {
+        let inner = &self.inner;
+        if let ShopMode::On { listen } = inner.options.shop
+            && inner.shop.get().is_none()
+        {
+            let start = ShopStart { data: self.data().to_owned(), exe: inner.options.exe.clone(), listen };
+            let (tell, mut told) = mpsc::channel(4);
+            let shop = ShopProcess::start(start, &inner.tasks, tell).await?;
+            // Only this task opens the shop.
+            let _ = inner.shop.set(shop);
+            let studio = self.clone();
+            inner.tasks.spawn("shop news", async move {
+                let token = studio.inner.tasks.token();
+                while let Some(Some(())) = token.run_until_cancelled(told.recv()).await {
+                    studio.hub().health(Health::new(HealthCode::ShopRestarted), studio.now_ms());
+                    studio.shop_restarted().await;
+                    studio.publish_show().await;
+                }
+            });
+        }
+        if self.shop_url().is_some() && inner.selling.get().is_none() {
+            self.start_selling().await?;
+        }
+        Ok(())
+    }
+
+    /// Everything as it stands in the media process: after attaching, after a lag.
+    pub(crate) async fn take_snapshot(&self) -> Result<(), StudioError> {
+        let reply = self.engine()?.command(Command::Snapshot, bytes::Bytes::new()).await?;
+        let Reply::Snapshot(snapshot) = reply else {
+            return Err(StudioError::internal("Snapshot"));
+        };
+        let before = self.hub().picture().state.engine;
+        self.hub().take_state(snapshot.state.clone(), self.now_ms());
+        if let Some(stats) = snapshot.stats {
+            self.hub().take_stats(stats);
+        }
+        if let Some(configuration) = snapshot.configuration
+            && crate::hub::on_air(snapshot.state.engine)
+        {
+            self.hub().picture().configuration = configuration;
+        }
+        self.hub().picture().overlay = snapshot.overlay;
+        self.follow_state(before, &snapshot.state).await;
+        self.publish_show().await;
+        self.refresh_overlay().await;
+        Ok(())
+    }
+
+    /// Carries events of the media process until the studio closes.
+    async fn carry(self, mut events: tokio::sync::broadcast::Receiver<EngineEvent>) {
+        let token = self.inner.tasks.token();
+        loop {
+            let event = tokio::select! {
+                biased;
+                () = token.cancelled() => return,
+                event = events.recv() => event,
+            };
+            match event {
+                Ok(EngineEvent::Event(event)) => self.take_event(event).await,
+                Ok(EngineEvent::Preview { seq, width, height, jpeg }) => self.inner.preview.put(PreviewPicture { seq, width, height, jpeg }),
+                Ok(EngineEvent::Down) => {
+                    tracing::error!("the media process ended; it is being started again");
+                    self.inner.preview.restart();
+                    self.hub().picture().open = false;
+                    self.publish_show().await;
+                }
+                Ok(EngineEvent::Restarted { gap_ms }) => {
+                    self.hub().health(Health::new(HealthCode::EngineRestarted).with("gap_ms", gap_ms), self.now_ms());
+                    if let Err(e) = self.take_snapshot().await {
+                        tracing::warn!(error = %e, "the new media process gives no snapshot");
+                    }
+                }
+                Err(RecvError::Lagged(missed)) => {
+                    tracing::warn!(missed, "events of the media process were missed");
+                    if let Err(e) = self.take_snapshot().await {
+                        tracing::warn!(error = %e, "the media process gives no snapshot");
+                    }
+                }
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+
+    async fn take_event(&self, event: Event) {
+        match &event {
+            Event::State(state) => {
+                let before = self.hub().picture().state.engine;
+                if self.hub().take_state(state.clone(), self.now_ms()) {
+                    self.follow_state(before, state).await;
+                    self.publish_show().await;
+                    self.hub().send(StudioEvent::Destinations(self.destinations_view().await));
+                }
+            }
+            Event::Stats(stats) => {
+                self.hub().take_stats(stats.clone());
+                self.hub().send(StudioEvent::Stats(self.stats_view()));
+            }
+            Event::Levels { peak_db, rms_db } => return self.hub().levels(*peak_db, *rms_db),
+            Event::Health(health) => return self.hub().health(health.clone(), self.now_ms()),
+            // Its own way: see EngineEvent::Preview.
+            Event::Preview { .. } => return,
+            // It ended by itself: its time was over, or nobody looked after it. Tells the news itself.
+            Event::Ended(summary) => {
+                self.hub().picture().pressed = None;
+                return self.show_over(summary).await;
+            }
+        }
+        self.hub().tell(event);
+    }
+
+    /// Once a second: what changes by time alone.
+    async fn tick(self) {
+        let token = self.inner.tasks.token();
+        let mut tick = tokio::time::interval(TICK);
+        let mut preview = tokio::time::interval(PREVIEW_TICK);
+        let mut idle = Duration::ZERO;
+        loop {
+            tokio::select! {
+                () = token.cancelled() => return,
+                _ = tick.tick() => {
+                    let now = self.now_ms();
+                    self.hub().change_health(|board| { board.expire(now); });
+                    self.refresh_overlay().await;
+                }
+                _ = preview.tick() => {
+                    let (asked, taken, shown) = self.inner.preview.counts();
+                    idle = if asked == 0 { idle + PREVIEW_TICK } else { Duration::ZERO };
+                    let fps = self.hub().picture().preview_fps;
+                    let wanted = match fps {
+                        0 => 0,
+                        _ if idle >= IDLE => 0,
+                        // A reader that misses a third of the pictures costs more than it sees.
+                        FULL_FPS if shown >= 30 && taken * 3 < shown * 2 => SLOW_FPS,
+                        fps => fps,
+                    };
+                    if wanted != fps {
+                        self.set_preview(wanted).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Somebody looks: pictures are asked for if they are not coming already.
+    pub(crate) async fn want_preview(&self) {
+        if self.hub().picture().preview_fps == 0 && self.inner.engine.get().is_some() {
+            self.set_preview(FULL_FPS).await;
+        }
+    }
+
+    async fn set_preview(&self, fps: u32) {
+        let Ok(engine) = self.engine() else { return };
+        self.hub().picture().preview_fps = fps;
+        if let Err(e) = engine.command(Command::Preview { fps, max_side: MAX_SIDE }, bytes::Bytes::new()).await {
+            tracing::debug!(error = %e, "the preview does not change");
+            self.hub().picture().preview_fps = 0;
+        }
+    }
+
+    pub(crate) async fn publish_show(&self) {
+        self.hub().send(StudioEvent::Show(self.show_view().await));
+    }
+
+    pub(crate) async fn publish_all(&self) {
+        let view = self.snapshot().await;
+        for event in [
+            StudioEvent::Show(view.show),
+            StudioEvent::Bag(view.bag),
+            StudioEvent::Orders(view.orders),
+            StudioEvent::Coupons(view.coupons),
+            StudioEvent::Stats(view.stats),
+            StudioEvent::Destinations(view.destinations),
+            StudioEvent::Settings(view.settings),
+            StudioEvent::Health(view.health),
+        ] {
+            self.hub().send(event);
+        }
+    }
+
+    /// The show ended while no app looked: its row still says it runs.
+    async fn close_left_over_show(&self) {
+        if self.hub().picture().state.engine != EngineState::Ending {
+            self.end_left_over_row().await;
+        }
+    }
+}

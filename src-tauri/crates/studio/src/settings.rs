@@ -1,0 +1,128 @@
+//! What the seller chose once: language, theme, recording, sources.
+
+use crate::error::StudioError;
+use crate::messages::Language;
+use crate::rows;
+use crate::sources::first_configuration;
+use crate::studio::Studio;
+use crate::view::{SettingsView, StudioEvent, UiError};
+use serde::{Deserialize, Serialize};
+use stallcast_engine::protocol::Configuration;
+use stallcast_store::Store;
+use std::sync::PoisonError;
+
+const ROW: &str = "studio";
+
+/// The saved settings. New fields need a default, so that an old database opens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Settings {
+    /// `zh-CN` or `en`.
+    pub language: String,
+    /// `dark` or `light`.
+    pub theme: String,
+    /// Record each show.
+    pub record: bool,
+    /// Sources, canvas, encoders.
+    pub configuration: Configuration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let language = Language::from_environment(|name| std::env::var(name).ok()).tag().to_owned();
+        Self { configuration: first_configuration(&language), language, theme: "dark".to_owned(), record: false }
+    }
+}
+
+impl Settings {
+    pub(crate) async fn load(store: &Store) -> Result<Self, StudioError> {
+        let Some(text) = rows::setting(store, ROW).await? else {
+            return Ok(Self::default());
+        };
+        // Settings of a newer version are not worth a refusal to open.
+        Ok(serde_json::from_str(&text).unwrap_or_else(|e| {
+            tracing::warn!(error = %e, "saved settings are not understood; the defaults are used");
+            Self::default()
+        }))
+    }
+}
+
+impl Studio {
+    pub(crate) fn settings(&self) -> Settings {
+        self.inner.settings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn settings_view(&self) -> SettingsView {
+        let settings = self.settings();
+        SettingsView {
+            language: settings.language,
+            theme: settings.theme,
+            record: settings.record,
+            key_protector: self.inner.key.protector().word().to_owned(),
+        }
+    }
+
+    async fn change_settings(&self, change: impl FnOnce(&mut Settings)) -> Result<(), StudioError> {
+        let (before, now) = {
+            let mut settings = self.inner.settings.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = settings.clone();
+            change(&mut settings);
+            (before, settings.clone())
+        };
+        if before == now {
+            return Ok(());
+        }
+        let text = serde_json::to_string(&now).map_err(StudioError::internal)?;
+        rows::set_setting(&self.inner.store, ROW, &text).await?;
+        self.hub().send(StudioEvent::Settings(self.settings_view()));
+        Ok(())
+    }
+
+    /// Language of windows and of the words inside overlays: `zh-CN` or `en`.
+    ///
+    /// # Errors
+    /// `invalid` for any other.
+    pub async fn set_language(&self, language: String) -> Result<(), UiError> {
+        if !matches!(language.as_str(), "zh-CN" | "en") {
+            return Err(StudioError::invalid("language", "format").into());
+        }
+        self.change_settings(|s| s.language.clone_from(&language)).await?;
+        // The canvas may not change on air, the words may: the engine takes sources and language.
+        let configuration = Configuration { language, ..self.configuration() };
+        if self.engine().is_ok()
+            && let Err(e) = self.configure(configuration).await
+        {
+            tracing::warn!(error = %e, "the overlays keep their language");
+        }
+        Ok(())
+    }
+
+    /// `dark` or `light`.
+    ///
+    /// # Errors
+    /// `invalid` for any other.
+    pub async fn set_theme(&self, theme: String) -> Result<(), UiError> {
+        if !matches!(theme.as_str(), "dark" | "light") {
+            return Err(StudioError::invalid("theme", "format").into());
+        }
+        Ok(self.change_settings(|s| s.theme = theme).await?)
+    }
+
+    /// Record each show from its start.
+    ///
+    /// # Errors
+    /// `disk_full`, `internal` when the choice cannot be saved.
+    pub async fn set_recording(&self, record: bool) -> Result<(), UiError> {
+        Ok(self.change_settings(|s| s.record = record).await?)
+    }
+
+    /// Sources chosen in a window are there again at the next start; those of a command line are not.
+    pub(crate) async fn remember_configuration(&self, configuration: &Configuration) {
+        if self.inner.options.configuration.is_some() {
+            return;
+        }
+        if let Err(e) = self.change_settings(|s| s.configuration = configuration.clone()).await {
+            tracing::warn!(error = %e, "the choice of sources is not saved");
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Going live, ending, muting, recording.
+
+use crate::error::StudioError;
+use crate::hub::{Pressed, on_air};
+use crate::studio::Studio;
+use crate::usage::Usage;
+use crate::view::{StudioEvent, UiError};
+use stallcast_engine::protocol::{Command, Destination, EngineState, Event, GoLive, Recording, Reply, State, Summary};
+use std::path::PathBuf;
+
+/// A show that is about to start.
+#[derive(Debug)]
+pub(crate) struct ShowPlan {
+    pub destinations: Vec<Destination>,
+    pub recording: Option<Recording>,
+    /// Seconds.
+    pub for_s: Option<u64>,
+}
+
+impl Studio {
+    /// Goes live to the enabled destinations and the local shop, recording if the settings say so. Returns once the media
+    /// process has accepted; whether anybody takes the picture comes as state.
+    ///
+    /// # Errors
+    /// `already_live`, `no_output`, and what the media process refuses.
+    pub async fn go_live(&self) -> Result<(), UiError> {
+        let destinations = self.enabled_destinations().await?;
+        let recording = if self.settings().record { Some(self.new_recording()?) } else { None };
+        Ok(self.start_show(ShowPlan { destinations, recording, for_s: None }).await?)
+    }
+
+    /// Starts a show as planned.
+    pub(crate) async fn start_show(&self, plan: ShowPlan) -> Result<(), StudioError> {
+        let engine = self.engine()?;
+        let hls_dir = self.shop_url().map(|_| self.data().join("live"));
+        if plan.destinations.is_empty() && plan.recording.is_none() && hls_dir.is_none() {
+            return Err(StudioError::new("no_output"));
+        }
+        {
+            let mut picture = self.hub().picture();
+            // Checked and marked under one lock: two quick presses start one show.
+            if on_air(picture.state.engine) || picture.pressed.is_some() {
+                return Err(StudioError::new("already_live"));
+            }
+            picture.pressed = Some(Pressed::GoLive);
+        }
+        self.publish_show().await;
+        let started = async {
+            if let Some(folder) = &hls_dir {
+                crate::private_file::make_folder(folder).map_err(|_| StudioError::new("path_unwritable").with("path", folder.display()))?;
+            }
+            for destination in &plan.destinations {
+                self.guard_secrets(destination);
+            }
+            self.begin_show_row().await?;
+            // Under `live` the engine may outlive its app up to the deadline; a window's show ends after the grace time.
+            let grace = plan.for_s.map_or(GRACE_S, |s| s.saturating_add(GRACE_S));
+            engine.command(Command::SetGrace { seconds: grace }, bytes::Bytes::new()).await?;
+            let go = GoLive { destinations: plan.destinations, hls_dir, recording: plan.recording, for_s: plan.for_s };
+            engine.command(Command::GoLive(go), bytes::Bytes::new()).await?;
+            Ok(())
+        };
+        let started: Result<(), StudioError> = started.await;
+        if started.is_err() {
+            self.hub().picture().pressed = None;
+            self.drop_show_row().await;
+            self.publish_show().await;
+        }
+        started
+    }
+
+    /// Ends the show: encoders are flushed, files finished, destinations closed.
+    ///
+    /// # Errors
+    /// `not_live`, `engine_down`.
+    pub async fn end_show(&self) -> Result<(), UiError> {
+        self.finish_show().await?;
+        Ok(())
+    }
+
+    /// Ends the show and returns its figures.
+    pub(crate) async fn finish_show(&self) -> Result<Summary, StudioError> {
+        let engine = self.engine()?;
+        {
+            let mut picture = self.hub().picture();
+            if !on_air(picture.state.engine) && picture.pressed != Some(Pressed::GoLive) {
+                return Err(StudioError::new("not_live"));
+            }
+            picture.pressed = Some(Pressed::End);
+        }
+        self.publish_show().await;
+        let reply = engine.command(Command::End, bytes::Bytes::new()).await;
+        self.hub().picture().pressed = None;
+        let summary = match reply {
+            Ok(Reply::Ended(summary)) => summary,
+            Ok(_) => return Err(StudioError::internal("End")),
+            Err(e) => {
+                self.publish_show().await;
+                return Err(e.into());
+            }
+        };
+        self.show_over(&summary).await;
+        Ok(summary)
+    }
+
+    /// Sends silence instead of the microphone, or the microphone again.
+    ///
+    /// # Errors
+    /// `engine_down`.
+    pub async fn set_muted(&self, muted: bool) -> Result<(), UiError> {
+        self.engine()?.command(Command::SetMuted { muted }, bytes::Bytes::new()).await.map_err(StudioError::from)?;
+        Ok(())
+    }
+
+    /// Records the running show into a new file of the recordings folder.
+    ///
+    /// # Errors
+    /// `not_live`, `disk_full`, `path_unwritable`.
+    pub async fn start_recording(&self) -> Result<(), UiError> {
+        let recording = self.new_recording()?;
+        self.engine()?.command(Command::StartRecording(recording), bytes::Bytes::new()).await.map_err(StudioError::from)?;
+        Ok(())
+    }
+
+    /// Ends the recording and finishes its file.
+    ///
+    /// # Errors
+    /// `not_live`, `engine_down`.
+    pub async fn stop_recording(&self) -> Result<(), UiError> {
+        self.engine()?.command(Command::StopRecording, bytes::Bytes::new()).await.map_err(StudioError::from)?;
+        Ok(())
+    }
+
+    /// Where recordings of the window go.
+    #[must_use]
+    pub fn recordings_folder(&self) -> PathBuf {
+        self.data().join("recordings")
+    }
+
+    fn new_recording(&self) -> Result<Recording, StudioError> {
+        let folder = self.recordings_folder();
+        crate::private_file::make_folder(&folder).map_err(|_| StudioError::new("path_unwritable").with("path", folder.display()))?;
+        Ok(Recording { path: folder.join(format!("{}.mp4", stamp(self.now_ms()))), overwrite: false })
+    }
+
+    /// The picture is being pushed, or will be in a moment.
+    #[must_use]
+    pub fn is_on_air(&self) -> bool {
+        self.hub().is_on_air()
+    }
+
+    pub(crate) fn engine_state(&self) -> State {
+        self.hub().picture().state.clone()
+    }
+
+    pub(crate) fn engine_cost(&self, summary: &Summary) -> Usage {
+        self.hub().engine_cost(summary)
+    }
+
+    /// The show row follows the media process: the first acceptance makes it live, on our side and on the platform's.
+    pub(crate) async fn follow_state(&self, before: EngineState, state: &State) {
+        if state.engine == EngineState::Live && before != EngineState::Live {
+            self.show_accepted(state.live_since_ms.unwrap_or_else(|| self.now_ms())).await;
+        }
+    }
+
+    /// Everything that an ended show leaves behind.
+    pub(crate) async fn show_over(&self, summary: &Summary) {
+        if let Err(e) = self.unpin().await {
+            tracing::warn!(error = %e, "the explained product was not closed");
+        }
+        self.end_show_row(summary).await;
+        self.hub().change_health(crate::health::HealthBoard::show_over);
+        self.hub().send(StudioEvent::Bag(self.bag_view().await));
+        self.publish_show().await;
+        self.hub().tell(Event::Ended(summary.clone()));
+    }
+}
+
+/// The media process ends a show that nobody looks after for this long, seconds.
+const GRACE_S: u64 = 600;
+
+/// `20261124-201403` in UTC: sorts by time, needs no time zone data, never repeats within a show.
+pub(crate) fn stamp(at_ms: i64) -> String {
+    let seconds = at_ms.div_euclid(1000);
+    let (days, of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    // Civil date from days since 1970 (Hinnant's algorithm), valid for every year that can occur.
+    let z = days + 719_468;
+    let era = z.div_euclid(146_097);
+    let doe = z.rem_euclid(146_097);
+    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
+    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    let mp = (5 * doy + 2) / 153;
+    let day = doy - (153 * mp + 2) / 5 + 1;
+    let month = if mp < 10 { mp + 3 } else { mp - 9 };
+    let year = yoe + era * 400 + i64::from(month <= 2);
+    format!("{year:04}{month:02}{day:02}-{:02}{:02}{:02}", of_day / 3600, of_day / 60 % 60, of_day % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stamp;
+
+    #[test]
+    fn stamps_are_civil_times() {
+        assert_eq!(stamp(0), "19700101-000000");
+        assert_eq!(stamp(951_782_399_999), "20000228-235959");
+        assert_eq!(stamp(951_782_400_000), "20000229-000000");
+        assert_eq!(stamp(1_795_550_043_000), "20261124-195403");
+    }
+}
