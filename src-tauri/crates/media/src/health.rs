@@ -25,6 +25,8 @@ pub enum HealthCode {
     RecordingStopped,
     /// `path`, `reason`: the recording could not be written.
     RecordingFailed,
+    /// `reason`: the picture for the viewer page cannot be written; destinations and recording go on.
+    ViewersLost,
     /// `minutes`: room left for the recording.
     DiskLow,
     /// The encoder cannot keep up; frames are skipped.

@@ -47,6 +47,7 @@ impl HealthBoard {
             H::DestinationBack => (Level::Good, subject("link", "host")),
             H::DestinationSlow => (Level::Warn, subject("slow", "host")),
             H::RecordingStopped | H::RecordingFailed => (Level::Bad, "recording".to_owned()),
+            H::ViewersLost => (Level::Bad, "viewers".to_owned()),
             H::DiskLow => (Level::Warn, "disk".to_owned()),
             H::EncoderBehind => (Level::Warn, "encoder".to_owned()),
             H::ProgramLate => (Level::Warn, "program".to_owned()),

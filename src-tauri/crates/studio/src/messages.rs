@@ -313,6 +313,11 @@ pub(crate) const HEALTH: &[(&str, &str, &str)] = &[
         "The disk is full: the recording {path} stopped and is kept; the show goes on. Free some space.",
     ),
     (
+        "viewers_lost",
+        "观看页面的画面写不进去，观众看不到；推流和录制照常。请检查数据文件夹所在的磁盘。（{reason}）",
+        "The picture for the viewer page cannot be written, viewers do not see it; push and recording go on. Check the disk of the data folder. ({reason})",
+    ),
+    (
         "recording_failed",
         "录像 {path} 写不下去了：{reason}。请检查磁盘。",
         "The recording {path} cannot be written: {reason}. Check the disk.",
@@ -486,6 +491,7 @@ mod tests {
             H::DestinationSlow,
             H::RecordingStopped,
             H::RecordingFailed,
+            H::ViewersLost,
             H::DiskLow,
             H::EncoderBehind,
             H::ProgramLate,

@@ -1,0 +1,198 @@
+//! Opening what a configuration names: cameras, microphones, files, the demo.
+
+use crate::error::failure;
+use crate::protocol::{CameraChoice, Configuration, Failure, MicChoice};
+use crate::sound::Source;
+use crate::timing;
+use stallcast_capture::FileSources;
+use stallcast_media::{Canvas, FrameRing, Health, PixelFormat, SourceError, SourceErrorKind, VideoFormat, VideoSource};
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+const SIDES: RangeInclusive<u32> = 160..=1920;
+const RATES: RangeInclusive<u32> = 1..=60;
+const VIDEO_KBPS: RangeInclusive<u32> = 100..=20_000;
+const AUDIO_KBPS: RangeInclusive<u32> = 32..=320;
+
+/// Both sources of a configuration.
+pub(crate) struct Opened {
+    pub(crate) camera: Box<dyn VideoSource>,
+    pub(crate) mic: Source,
+    /// Human name; empty for silence.
+    pub(crate) mic_name: String,
+}
+
+/// The sources that were asked for.
+pub(crate) struct OpenedPart {
+    pub(crate) camera: Option<Box<dyn VideoSource>>,
+    pub(crate) mic: Source,
+    pub(crate) mic_name: String,
+}
+
+/// Are all figures within their limits? The client has checked them too, with better words.
+pub(crate) fn check(wanted: &Configuration) -> Result<(), Failure> {
+    let Canvas { width, height, fps } = wanted.canvas;
+    let bad = |what: &str| Err(failure("bad_value", &[("name", &what)]));
+    let side = |n: u32| SIDES.contains(&n) && n.is_multiple_of(2);
+    if !side(width) || !side(height) {
+        return bad("canvas");
+    }
+    if !RATES.contains(&fps) {
+        return bad("fps");
+    }
+    if !VIDEO_KBPS.contains(&wanted.video_kbps) {
+        return bad("video-kbps");
+    }
+    if !AUDIO_KBPS.contains(&wanted.audio_kbps) {
+        return bad("audio-kbps");
+    }
+    Ok(())
+}
+
+/// One opened source gives picture and sound: the same file, or the demo with its voice.
+pub(crate) fn is_shared(configuration: &Configuration) -> bool {
+    match (&configuration.camera, &configuration.mic) {
+        (CameraChoice::File { path: a }, MicChoice::File { path: b }) => same_file(a, b),
+        (CameraChoice::Demo, MicChoice::Demo) => true,
+        _ => false,
+    }
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
+/// Opens both.
+pub(crate) fn open(wanted: &Configuration) -> Result<Opened, Failure> {
+    let part = open_part(wanted, true, true, || ()).map_err(|(refused, _)| refused)?;
+    let camera = part.camera.ok_or_else(|| failure("internal", &[("detail", &"no picture source")]))?;
+    Ok(Opened { camera, mic: part.mic, mic_name: part.mic_name })
+}
+
+/// Opens the sources asked for. `release` lets go of the present ones; it is called only before a device is opened,
+/// because a driver gives a device to one at a time. With a refusal comes whether it was called.
+pub(crate) fn open_part(wanted: &Configuration, camera: bool, mic: bool, release: impl FnOnce()) -> Result<OpenedPart, (Failure, bool)> {
+    let needs_device = camera && matches!(wanted.camera, CameraChoice::Device { .. }) || mic && matches!(wanted.mic, MicChoice::Device { .. });
+    if needs_device {
+        release();
+    }
+    open_now(wanted, camera, mic).map_err(|e| (refusal(e), needs_device))
+}
+
+fn open_now(wanted: &Configuration, camera: bool, mic: bool) -> Result<OpenedPart, SourceError> {
+    // Different files start at the same instant.
+    let start = timing::now();
+    let mut part = OpenedPart { camera: None, mic: None, mic_name: String::new() };
+    if camera && mic && is_shared(wanted) {
+        match &wanted.camera {
+            CameraChoice::File { path } => {
+                let FileSources { video, audio } = stallcast_capture::open_file(path, true, true, start)?;
+                (part.camera, part.mic) = (video, audio);
+            }
+            _ => {
+                let (picture, voice) = stallcast_capture::demo(wanted.canvas)?;
+                (part.camera, part.mic) = (Some(picture), Some(voice));
+            }
+        }
+    } else {
+        if camera {
+            part.camera = match &wanted.camera {
+                CameraChoice::Device { id } => Some(stallcast_capture::open_camera(id.as_deref(), wanted.canvas)?),
+                CameraChoice::File { path } => stallcast_capture::open_file(path, true, false, start)?.video,
+                CameraChoice::Demo => Some(stallcast_capture::demo(wanted.canvas)?.0),
+            };
+        }
+        if mic {
+            part.mic = match &wanted.mic {
+                MicChoice::Device { id } => Some(stallcast_capture::open_mic(id.as_deref())?),
+                MicChoice::File { path } => stallcast_capture::open_file(path, false, true, start)?.audio,
+                MicChoice::Demo => Some(stallcast_capture::demo(wanted.canvas)?.1),
+                MicChoice::None => None,
+            };
+        }
+    }
+    part.mic_name = part.mic.as_ref().map(|mic| mic.name()).unwrap_or_default();
+    Ok(part)
+}
+
+fn refusal(e: SourceError) -> Failure {
+    tracing::warn!(kind = ?e.kind, name = e.name, detail = e.detail, "a source does not open");
+    let is_file = e.name.contains(std::path::MAIN_SEPARATOR) && Path::new(&e.name).parent().is_some_and(Path::is_dir);
+    match e.kind {
+        SourceErrorKind::Missing if is_file => failure("file_missing", &[("path", &e.name)]),
+        SourceErrorKind::Missing => failure("device_missing", &[("name", &e.name)]),
+        SourceErrorKind::Busy => failure("device_busy", &[("name", &e.name)]),
+        SourceErrorKind::Denied => failure("device_denied", &[("name", &e.name)]),
+        SourceErrorKind::Unusable => failure("source_unusable", &[("name", &e.name), ("detail", &e.detail)]),
+    }
+}
+
+/// What stands in while one camera is let go of for the next: it delivers nothing, so the picture holds.
+struct Paused {
+    name: String,
+    ring: FrameRing,
+}
+
+/// A source without pictures.
+pub(crate) fn paused(name: &str) -> Box<dyn VideoSource> {
+    Box::new(Paused { name: name.to_owned(), ring: FrameRing::new() })
+}
+
+impl VideoSource for Paused {
+    fn ring(&self) -> FrameRing {
+        self.ring.clone()
+    }
+    fn format(&self) -> (VideoFormat, f64) {
+        (VideoFormat { width: 16, height: 16, pixel: PixelFormat::I420 }, 30.0)
+    }
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+    fn health(&mut self) -> Vec<Health> {
+        Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn demo() -> Configuration {
+        Configuration {
+            camera: CameraChoice::Demo,
+            mic: MicChoice::Demo,
+            canvas: Canvas { width: 360, height: 640, fps: 30 },
+            video_kbps: 800,
+            audio_kbps: 96,
+            low_latency: false,
+            language: "en".to_owned(),
+        }
+    }
+
+    #[test]
+    fn figures_out_of_range_are_refused_by_name() {
+        assert!(check(&demo()).is_ok());
+        let with = |canvas| Configuration { canvas, ..demo() };
+        for (wrong, name) in [
+            (with(Canvas { width: 361, height: 640, fps: 30 }), "canvas"),
+            (with(Canvas { width: 158, height: 640, fps: 30 }), "canvas"),
+            (with(Canvas { width: 360, height: 1922, fps: 30 }), "canvas"),
+            (with(Canvas { width: 360, height: 640, fps: 0 }), "fps"),
+            (Configuration { video_kbps: 0, ..demo() }, "video-kbps"),
+            (Configuration { audio_kbps: 1, ..demo() }, "audio-kbps"),
+        ] {
+            let refused = check(&wrong).expect_err(name);
+            assert_eq!((refused.code.as_str(), refused.params["name"].as_str()), ("bad_value", name));
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_told_from_a_device() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("no.mp4");
+        let wanted = Configuration { camera: CameraChoice::File { path: path.clone() }, mic: MicChoice::None, ..demo() };
+        let (refused, released) = open_part(&wanted, true, true, || panic!("a file needs nothing to be let go of")).err().expect("missing");
+        assert_eq!((refused.code.as_str(), released), ("file_missing", false));
+        assert_eq!(refused.params["path"], path.display().to_string());
+    }
+}
