@@ -25,7 +25,7 @@ struct ProductRow {
     number: i64,
     title: String,
     seq: i64,
-    pictured: bool,
+    picture_etag: Option<String>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -42,7 +42,7 @@ struct SkuRow {
 macro_rules! products {
     ($tail:literal) => {
         concat!(
-            "SELECT id, number, title, seq, EXISTS (SELECT 1 FROM picture WHERE picture.product = product.id) AS pictured FROM product ",
+            "SELECT id, number, title, seq, (SELECT etag FROM picture WHERE picture.product = product.id) AS picture_etag FROM product ",
             $tail
         )
     };
@@ -75,7 +75,8 @@ fn assemble(products: Vec<ProductRow>, skus: Vec<SkuRow>, currency: Currency) ->
     }
     let product = |p: ProductRow| SellerProduct {
         skus: by_product.remove(&p.id).unwrap_or_default(),
-        picture: p.pictured.then(|| format!("/api/products/{}/picture", p.id)),
+        // Another picture has another address: whoever keeps pictures may keep them for ever.
+        picture: p.picture_etag.map(|etag| format!("/api/products/{}/picture?v={etag}", p.id)),
         id: p.id,
         number: p.number,
         title: p.title,

@@ -34,6 +34,7 @@ impl CouponRow {
             threshold: Money::new(self.threshold, currency),
             quantity: self.quantity,
             claimed: self.claimed,
+            valid_s: self.valid_s,
             ends_at_ms: self.ends_ms,
         }
     }

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use sqlx::SqliteConnection;
 
 const HEADER: &str = "idempotency-key";
 
@@ -76,6 +77,11 @@ impl Slot {
             .await?;
         Ok(())
     }
+}
+
+/// The body that was answered under a key, if one was.
+pub(crate) async fn kept(db: &mut SqliteConnection, scope: &str, key: &str) -> Result<Option<String>, Refusal> {
+    Ok(sqlx::query_scalar("SELECT body FROM idem WHERE scope = ? AND key = ?").bind(scope).bind(key).fetch_optional(db).await?)
 }
 
 impl Answer {

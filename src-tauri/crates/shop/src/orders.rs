@@ -4,17 +4,17 @@ use crate::carts;
 use crate::catalogue::{self, Pieces};
 use crate::change::Change;
 use crate::coupons;
-use crate::idempotency::{Answer, Slot};
+use crate::idempotency::{self, Answer, Slot};
 use crate::input::{self, invalid};
 use crate::orders_read::{self, OrderRow};
 use crate::refusal::Refusal;
 use crate::rooms;
 use crate::wire::{
-    AfterSale, BuyerForm, CancelForm, Fulfilment, LineForm, Order, OrderForm, OrderState, Outcome, PayForm, Payment, Provider, RefundForm,
-    ShipForm,
+    AfterSale, BuyerForm, CancelForm, Fulfilment, LineForm, Money, Order, OrderForm, OrderState, Outcome, PayForm, Payment, Provider,
+    RefundForm, ShipForm,
 };
 use axum::http::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 use stallcast_model::mask_name;
 
@@ -45,6 +45,7 @@ pub(crate) struct Checkout {
     viewer: String,
     basket: Basket,
     coupon: Option<String>,
+    expected_total: Option<Money>,
     buyer: BuyerForm,
 }
 
@@ -56,7 +57,8 @@ impl Checkout {
             (Some(_), Some(_)) => return Err(invalid("cartId", "both")),
             (None, None) => return Err(invalid("lines", "missing")),
         };
-        Ok(Self { viewer, basket, coupon: form.coupon_id.clone(), buyer: input::buyer(&form.buyer)? })
+        let (coupon, expected_total) = (form.coupon_id.clone(), form.expected_total);
+        Ok(Self { viewer, basket, coupon, expected_total, buyer: input::buyer(&form.buyer)? })
     }
 }
 
@@ -91,6 +93,10 @@ pub(crate) async fn place(change: &mut Change<'_>, slot: Slot, checkout: Checkou
         Some(coupon) => coupons::discount(change.db(), coupon, &checkout.viewer, goods, now).await?,
         None => 0,
     };
+    let total = Money::new(goods - discount, change.currency);
+    if checkout.expected_total.is_some_and(|expected| expected != total) {
+        return Err(Refusal::PriceChanged { total });
+    }
 
     let id = uuid::Uuid::new_v4().to_string();
     let seq = change.next_seq();
@@ -104,7 +110,7 @@ pub(crate) async fn place(change: &mut Change<'_>, slot: Slot, checkout: Checkou
     .bind(&checkout.buyer.name)
     .bind(&checkout.buyer.phone)
     .bind(&checkout.buyer.address)
-    .bind(goods - discount)
+    .bind(total.amount)
     .bind(discount)
     .bind(&checkout.coupon)
     .bind(now)
@@ -196,6 +202,33 @@ pub(crate) async fn for_viewer(
 ) -> Result<Order, Refusal> {
     owned(db, id, viewer).await?;
     orders_read::one(db, id, currency).await
+}
+
+/// Most orders of a viewer that are listed.
+const LISTED_MOST: i64 = 50;
+
+/// Where answers to a viewer's checkouts are kept.
+pub(crate) fn checkout_scope(viewer: &str) -> String {
+    format!("order:{viewer}")
+}
+
+/// This viewer's orders, newest first; with a key only the one that was placed with it.
+pub(crate) async fn list(
+    db: &mut SqliteConnection,
+    viewer: &str,
+    key: Option<&str>,
+    currency: stallcast_model::Currency,
+) -> Result<Vec<Order>, Refusal> {
+    /// All that is needed of a kept answer: the order itself may have changed since.
+    #[derive(Deserialize)]
+    struct Placed {
+        id: String,
+    }
+
+    let Some(key) = key else { return orders_read::of_viewer(db, viewer, LISTED_MOST, currency).await };
+    let Some(body) = idempotency::kept(db, &checkout_scope(viewer), key).await? else { return Ok(Vec::new()) };
+    let placed: Placed = serde_json::from_str(&body)?;
+    Ok(vec![for_viewer(db, &placed.id, viewer, currency).await?])
 }
 
 /// How an attempt to pay ended. A declined one is recorded, so it is no refusal here.

@@ -1,4 +1,4 @@
-use crate::wire::OrderState;
+use crate::wire::{Money, OrderState};
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -23,6 +23,8 @@ pub(crate) enum Refusal {
     CouponGone,
     #[error("the coupon does not apply: {0}")]
     CouponNotApplicable(&'static str),
+    #[error("the total is {} now", total.amount)]
+    PriceChanged { total: Money },
     #[error("the idempotency key was used for something else")]
     IdempotencyMismatch,
     #[error("not possible while {0:?}")]
@@ -60,6 +62,7 @@ impl Refusal {
             Self::SoldOut { .. }
             | Self::AlreadyClaimed
             | Self::CouponNotApplicable(_)
+            | Self::PriceChanged { .. }
             | Self::IdempotencyMismatch
             | Self::WrongState(_) => StatusCode::CONFLICT,
             Self::CouponGone => StatusCode::GONE,
@@ -79,6 +82,7 @@ impl Refusal {
             Self::AlreadyClaimed => ("already_claimed", json!({})),
             Self::CouponGone => ("coupon_gone", json!({})),
             Self::CouponNotApplicable(rule) => ("coupon_not_applicable", json!({ "rule": rule })),
+            Self::PriceChanged { total } => ("price_changed", json!({ "total": total })),
             Self::IdempotencyMismatch => ("idempotency_mismatch", json!({})),
             Self::WrongState(state) => ("wrong_state", json!({ "state": state })),
             Self::PaymentDeclined => ("payment_declined", json!({})),

@@ -39,6 +39,11 @@ pub(crate) async fn newest_seq(db: &mut SqliteConnection) -> Result<i64, Refusal
     Ok(seq.unwrap_or(0))
 }
 
+/// Id of the feeds: another one once the shop began anew.
+pub(crate) async fn feed_id(db: &mut SqliteConnection) -> Result<String, Refusal> {
+    Ok(sqlx::query_scalar("SELECT id FROM feed").fetch_one(db).await?)
+}
+
 /// The room as of one snapshot.
 pub(crate) async fn snapshot(db: &mut SqliteConnection, currency: Currency, viewers: u64, now_ms: i64) -> Result<Room, Refusal> {
     let (live, pin) = row(db).await?;

@@ -185,6 +185,8 @@ pub(crate) struct ProductFeed {
     pub more: bool,
     /// Everything that happened up to here is in the pages read so far, once `more` is false.
     pub up_to_ms: i64,
+    /// Id of the feed. When it differs from the page before, the shop began anew and so must the reader.
+    pub feed: String,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -194,6 +196,7 @@ pub(crate) struct OrderFeed {
     pub next_after: i64,
     pub more: bool,
     pub up_to_ms: i64,
+    pub feed: String,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -298,6 +301,8 @@ pub(crate) struct Coupon {
     pub quantity: i64,
     pub claimed: i64,
     pub state: CouponState,
+    /// How long it was issued for, seconds.
+    pub valid_s: i64,
     pub ends_at_ms: i64,
 }
 
@@ -374,6 +379,8 @@ pub(crate) struct OrderForm {
     pub lines: Option<Vec<LineForm>>,
     pub cart_id: Option<String>,
     pub coupon_id: Option<String>,
+    /// What the buyer was shown, discount taken off. Another total is refused as `price_changed` instead of charged.
+    pub expected_total: Option<Money>,
     pub buyer: BuyerForm,
 }
 
@@ -406,6 +413,12 @@ pub(crate) struct Order {
     pub cancel_reason: Option<String>,
     #[schema(required)]
     pub shipment: Option<Shipment>,
+}
+
+/// Orders of one viewer, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Orders {
+    pub orders: Vec<Order>,
 }
 
 #[derive(Debug, Clone, Serialize, ToSchema)]

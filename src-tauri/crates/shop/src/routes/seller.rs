@@ -64,7 +64,7 @@ async fn order_feed(_: Seller, State(shop): State<Arc<Shop>>, Query(query): Quer
     let rows = orders.len();
     orders.truncate(usize::try_from(limit).unwrap_or(rows));
     let (next_after, more) = feed_end(after, orders.last().map(|o| o.version), rows, limit);
-    Ok(Json(OrderFeed { orders, next_after, more, up_to_ms }))
+    Ok(Json(OrderFeed { orders, next_after, more, up_to_ms, feed: rooms::feed_id(&mut db).await? }))
 }
 
 /// One order with its buyer.
@@ -155,7 +155,7 @@ async fn product_feed(_: Seller, State(shop): State<Arc<Shop>>, Query(query): Qu
     let rows = products.len();
     products.truncate(usize::try_from(limit).unwrap_or(rows));
     let (next_after, more) = feed_end(after, products.last().map(|p| p.seq), rows, limit);
-    Ok(Json(ProductFeed { products, next_after, more, up_to_ms }))
+    Ok(Json(ProductFeed { products, next_after, more, up_to_ms, feed: rooms::feed_id(&mut db).await? }))
 }
 
 /// Puts a product into the catalogue. With an `Idempotency-Key`, once.

@@ -13,14 +13,16 @@ use crate::refusal::{Refusal, RefusalBody};
 use crate::rooms;
 use crate::shop::Shop;
 use crate::stream::{self, Audience};
-use crate::wire::{Cart, CartForm, Claimed, Mine, Order, OrderForm, PayForm, Product, Products, Room, ShopFace};
+use crate::wire::{Cart, CartForm, Claimed, Mine, Order, OrderForm, Orders, PayForm, Product, Products, Room, ShopFace};
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -38,7 +40,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shop>> {
         .routes(routes!(put_cart_lines))
         .routes(routes!(claim_coupon))
         .routes(routes!(my_coupons))
-        .routes(routes!(place_order))
+        .routes(routes!(my_orders, place_order))
         .routes(routes!(order))
         .routes(routes!(pay_order))
 }
@@ -122,17 +124,32 @@ async fn my_coupons(State(shop): State<Arc<Shop>>, Viewer(viewer): Viewer) -> Re
     Ok(Json(coupons::mine(&mut db, &viewer, shop.clock.utc_ms()).await?))
 }
 
+/// Which of a viewer's orders.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct OrdersQuery {
+    /// Only the one placed with this idempotency key: how a page that got no answer finds out what became of its checkout.
+    key: Option<String>,
+}
+
+/// This viewer's orders, newest first, at most 50.
+#[utoipa::path(get, path = "/api/orders", tag = "viewer", params(OrdersQuery, ("X-Viewer" = String, Header)), responses((status = 200, body = Orders)))]
+async fn my_orders(State(shop): State<Arc<Shop>>, Viewer(viewer): Viewer, Query(query): Query<OrdersQuery>) -> Result<Json<Orders>, Refusal> {
+    let mut db = shop.store.read().await?;
+    Ok(Json(Orders { orders: orders::list(&mut db, &viewer, query.key.as_deref(), shop.currency()).await? }))
+}
+
 /// Places an order and reserves its pieces for 15 minutes.
 #[utoipa::path(post, path = "/api/orders", tag = "viewer", params(("X-Viewer" = String, Header), ("Idempotency-Key" = String, Header)), request_body = OrderForm,
     responses((status = 201, body = Order), (status = 400, body = RefusalBody), (status = 404, body = RefusalBody),
-        (status = 409, description = "sold_out, coupon_not_applicable, idempotency_mismatch", body = RefusalBody)))]
+        (status = 409, description = "sold_out, coupon_not_applicable, price_changed, idempotency_mismatch", body = RefusalBody)))]
 async fn place_order(
     State(shop): State<Arc<Shop>>,
     Viewer(viewer): Viewer,
     headers: HeaderMap,
     Form(form): Form<OrderForm>,
 ) -> Result<Answer, Refusal> {
-    let slot = Slot::required(&headers, format!("order:{viewer}"), &form)?;
+    let slot = Slot::required(&headers, orders::checkout_scope(&viewer), &form)?;
     let checkout = Checkout::new(viewer, &form)?;
     shop.write(move |change| Box::pin(orders::place(change, slot, checkout))).await
 }
