@@ -314,7 +314,8 @@ impl Store {
         .await
     }
 
-    /// Takes one order that was read by its id, outside the feed. `None` for a repeat.
+    /// Takes one order that was read by its id, outside the feed; it is no longer one that could not be read. `None` for a
+    /// repeat.
     ///
     /// # Errors
     /// Those of the database and of sealing.
@@ -324,9 +325,32 @@ impl Store {
         order: ReceivedOrder,
         now_ms: i64,
     ) -> Result<Option<OrderChange>, StoreError> {
+        if !orders::fits(&order.order) {
+            return Ok(None);
+        }
         let connection = connection.as_str().to_owned();
+        let (id, version) = (order.order.id.as_str().to_owned(), order.order.version);
         let prepared = orders::Prepared::new(&*self.inner.sealer, &connection, order)?;
-        self.write(move |tx| Box::pin(async move { orders::upsert(tx, &connection, &prepared, now_ms).await })).await
+        self.write(move |tx| {
+            Box::pin(async move {
+                now_read(tx, &connection, Resource::Orders, &id, version).await?;
+                orders::upsert(tx, &connection, &prepared, now_ms).await
+            })
+        })
+        .await
+    }
+
+    /// Orders of a connection that could not be read, oldest first, at most 100: to be asked for one by one.
+    ///
+    /// # Errors
+    /// Only those of the database.
+    pub async fn unread_orders(&self, connection: &ConnectionId) -> Result<Vec<OrderId>, StoreError> {
+        let ids: Vec<String> =
+            sqlx::query_scalar("SELECT id FROM unread WHERE connection = ? AND resource = 'orders' ORDER BY seen_at_ms, id LIMIT 100")
+                .bind(connection.as_str())
+                .fetch_all(self.readers())
+                .await?;
+        Ok(ids.into_iter().map(OrderId::new).collect())
     }
 
     /// Applies a page of products that was read from cursor `from`. New ones come into the bag.
