@@ -1,1 +1,18 @@
-//! broadcast
+//! Where encoded packets leave the machine or reach the disk.
+//!
+//! Owns: the sinks ([`RtmpSink`], [`RecordingSink`], [`HlsSink`]), the fragmented-MP4 writer that recording and HLS
+//! share, repair of recordings that were not finished ([`recover`]), and the rules of a destination's address
+//! ([`Target`]). Each sink has one bounded queue and its own threads, so none can hold up the encoder or another sink.
+//! Must never know: shops, windows, devices, how a packet was made.
+
+mod event;
+mod hls;
+mod recording;
+mod rtmp;
+mod target;
+
+pub use event::{FileEvent, LinkFigures, LinkPhase, SinkEvent};
+pub use hls::HlsSink;
+pub use recording::{RecordError, RecordingSink, recover};
+pub use rtmp::RtmpSink;
+pub use target::{Target, TargetError};
