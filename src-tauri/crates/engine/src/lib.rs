@@ -33,6 +33,7 @@ pub mod wire;
 
 pub use child::{EngineOptions, run};
 pub use error::EngineError;
+pub use stallcast_capture::{CameraDevice, CameraMode, DeviceList, MicDevice, devices};
 pub use supervisor::{Engine, EngineEvent};
 
 use std::path::{Path, PathBuf};

@@ -77,3 +77,28 @@ pub async fn wait_encoded(events: &mut Receiver<EngineEvent>, frames: u64) {
     })
     .await;
 }
+
+/// Pictures that can be decoded from a file.
+pub fn video_frames(path: &Path) -> usize {
+    let mut file = stallcast_libav::MediaFile::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let mut frames = 0;
+    while let Some(decoded) = file.next().unwrap_or_else(|e| panic!("{}: {e}", path.display())) {
+        frames += usize::from(matches!(decoded, stallcast_libav::Decoded::Video(_)));
+    }
+    frames
+}
+
+/// A finished recording is a plain MP4 with its index in front: `moov` follows `ftyp`, and no fragment comes.
+pub fn is_finished(path: &Path) -> bool {
+    let Ok(bytes) = std::fs::read(path) else { return false };
+    let (mut at, mut kinds) = (0, Vec::new());
+    while let Some(head) = bytes.get(at..at + 8) {
+        let size = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
+        kinds.push(head[4..8].to_vec());
+        if size < 8 {
+            break;
+        }
+        at += size;
+    }
+    kinds.contains(&b"moov".to_vec()) && !kinds.contains(&b"moof".to_vec())
+}

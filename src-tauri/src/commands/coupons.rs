@@ -1,0 +1,12 @@
+//! Coupons.
+
+use crate::open::Desk;
+use stallcast_studio::view::{CouponForm, UiError};
+use tauri::State;
+
+/// Issues a coupon; it is drawn once the shop says that it can be claimed.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn issue_coupon(desk: State<'_, Desk>, form: CouponForm) -> Result<(), UiError> {
+    desk.studio()?.issue_coupon(form).await
+}

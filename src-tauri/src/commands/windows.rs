@@ -1,0 +1,14 @@
+//! Windows.
+
+use crate::open::Desk;
+use crate::window;
+use stallcast_studio::view::UiError;
+use stallcast_studio::StudioError;
+use tauri::{AppHandle, State};
+
+/// Opens the staff's side panel, or brings it to the front.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn open_orders_window(app: AppHandle, desk: State<'_, Desk>) -> Result<(), UiError> {
+    window::orders(&app, desk.studio()?.data()).map(drop).map_err(|e| StudioError::internal(e).into())
+}

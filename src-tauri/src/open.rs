@@ -1,0 +1,95 @@
+//! Opening the studio in a window, and closing it.
+
+use crate::{bridge, events, pictures, window};
+use stallcast_studio::view::UiError;
+use stallcast_studio::{Studio, StudioError, WindowOptions};
+use std::process::ExitCode;
+use tauri::{AppHandle, Manager, RunEvent, WindowEvent};
+
+/// The studio, or why it did not open: the page then shows that, with the next step.
+pub(crate) struct Desk {
+    opened: Result<Studio, UiError>,
+}
+
+impl Desk {
+    /// For a command.
+    ///
+    /// # Errors
+    /// Why the folder did not open.
+    pub(crate) fn studio(&self) -> Result<&Studio, UiError> {
+        self.opened.as_ref().map_err(Clone::clone)
+    }
+}
+
+/// Opens the window and returns when it is closed.
+pub(crate) fn window(options: WindowOptions) -> ExitCode {
+    let data = options.studio.data.clone();
+    let (language, forced) = (options.language, options.language_forced);
+    let opened = tauri::async_runtime::block_on(async {
+        let studio = Studio::open(options.studio).await?;
+        if forced && let Err(e) = studio.set_language(language.tag().to_owned()).await {
+            tracing::warn!(code = e.code, "the language stays as saved");
+        }
+        Ok::<_, StudioError>(studio)
+    });
+    let (opened, status) = match opened {
+        Ok(studio) => {
+            if studio.key_is_in_a_file() {
+                tracing::warn!("the master key lies in a file of the data folder, protected by its access rights only");
+            }
+            (Ok(studio), ExitCode::SUCCESS)
+        }
+        Err(e) => {
+            tracing::error!(error = %e, "the data folder does not open");
+            let status = e.exit_code();
+            (Err(UiError::from(e)), ExitCode::from(status))
+        }
+    };
+    let bridge = bridge::builder();
+    let app = tauri::Builder::default()
+        // Remembers where windows stood, for each data folder on its own.
+        .plugin(tauri_plugin_window_state::Builder::default().with_filename(data.join("windows.json").to_string_lossy()).build())
+        .register_asynchronous_uri_scheme_protocol("preview", pictures::serve)
+        .invoke_handler(bridge.invoke_handler())
+        .manage(Desk { opened })
+        .setup(move |app| {
+            window::studio(app.handle(), &data)?;
+            events::forward(app.handle());
+            end_when_told(app.handle());
+            Ok(())
+        })
+        .build(tauri::generate_context!());
+    match app {
+        Ok(app) => {
+            app.run(on_event);
+            status
+        }
+        Err(e) => {
+            tracing::error!(error = %e, "no window");
+            ExitCode::from(5)
+        }
+    }
+}
+
+fn on_event(app: &AppHandle, event: RunEvent) {
+    match event {
+        // The side panel goes with the studio.
+        RunEvent::WindowEvent { label, event: WindowEvent::Destroyed, .. } if label == window::STUDIO => app.exit(0),
+        RunEvent::Exit => {
+            if let Ok(studio) = app.state::<Desk>().studio() {
+                tauri::async_runtime::block_on(studio.close());
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Ctrl-C and SIGTERM close like the window's own button: a running show goes on without it.
+fn end_when_told(app: &AppHandle) {
+    let app = app.clone();
+    tauri::async_runtime::spawn(async move {
+        if stallcast_studio::cli::told_to_end().await {
+            app.exit(0);
+        }
+    });
+}
