@@ -12,7 +12,6 @@ use crate::rates::Rates;
 use crate::show::{Phase, Show, ShowParts};
 use crate::sound::Sound;
 use crate::sources::{self, Opened};
-use crate::timing;
 use crate::usage::own_usage;
 use bytes::Bytes;
 use stallcast_compose::{Fonts, Language, OverlaySet, Slate, slate};

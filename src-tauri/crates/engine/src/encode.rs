@@ -18,7 +18,6 @@ use std::time::Duration;
 const WAIT: Duration = Duration::from_millis(500);
 
 /// One place where packets go. None of them ever makes the encoder wait: each has a bounded queue of its own.
-#[derive(Debug)]
 pub(crate) enum Sink {
     Rtmp(RtmpSink),
     Recording(RecordingSink),
@@ -35,14 +34,13 @@ impl Sink {
     }
 }
 
-#[derive(Debug)]
 struct Outlet {
     sink: Sink,
     /// It got its first keyframe: what came before is of no use to it.
     begun: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Shared {
     outlets: Mutex<Vec<Outlet>>,
     /// Payload of all packets so far.
@@ -51,7 +49,7 @@ struct Shared {
 }
 
 /// The sinks of one show, shared by both encoders. Locked for moments: pushing never blocks.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Outlets(Arc<Shared>);
 
 impl Outlets {

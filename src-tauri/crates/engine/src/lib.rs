@@ -17,6 +17,7 @@ mod preview;
 mod process;
 mod program;
 pub mod protocol;
+mod rates;
 mod remembered;
 mod runtime;
 mod server;
