@@ -1,7 +1,7 @@
 //! Runs the shop alone on a data folder: `cargo run -p stallcast-shop --example shop -- DIR [ADDRESS]`.
 
-use std::io::Write as _;
 use stallcast_shop::ShopOptions;
+use std::io::Write as _;
 use tokio_util::sync::CancellationToken;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -22,6 +22,8 @@ use stallcast_model::mask_name;
 const RESERVED_MS: i64 = 15 * 60 * 1_000;
 /// How long they are kept once the buyer said the money comes another way: the seller has to see it first.
 const RESERVED_MANUAL_MS: i64 = 2 * 60 * 60 * 1_000;
+/// Most orders of a viewer that are listed.
+const LISTED_MOST: i64 = 50;
 
 #[derive(sqlx::FromRow)]
 struct OfferRow {
@@ -203,9 +205,6 @@ pub(crate) async fn for_viewer(
     owned(db, id, viewer).await?;
     orders_read::one(db, id, currency).await
 }
-
-/// Most orders of a viewer that are listed.
-const LISTED_MOST: i64 = 50;
 
 /// Where answers to a viewer's checkouts are kept.
 pub(crate) fn checkout_scope(viewer: &str) -> String {

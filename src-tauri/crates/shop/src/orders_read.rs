@@ -103,7 +103,8 @@ pub(crate) async fn changed(db: &mut SqliteConnection, after: i64, limit: i64, c
 
 /// The newest `limit` orders of a viewer.
 pub(crate) async fn of_viewer(db: &mut SqliteConnection, viewer: &str, limit: i64, currency: Currency) -> Result<Vec<Order>, Refusal> {
-    let rows = sqlx::query_as(orders!("WHERE o.viewer = ? ORDER BY o.no DESC LIMIT ?")).bind(viewer).bind(limit).fetch_all(&mut *db).await?;
+    let rows =
+        sqlx::query_as(orders!("WHERE o.viewer = ? ORDER BY o.no DESC LIMIT ?")).bind(viewer).bind(limit).fetch_all(&mut *db).await?;
     let lines = sqlx::query_as(lines!(
         "WHERE order_id IN (SELECT id FROM orders WHERE viewer = ? ORDER BY no DESC LIMIT ?) ORDER BY order_id, position"
     ))

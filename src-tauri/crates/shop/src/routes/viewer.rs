@@ -134,7 +134,11 @@ struct OrdersQuery {
 
 /// This viewer's orders, newest first, at most 50.
 #[utoipa::path(get, path = "/api/orders", tag = "viewer", params(OrdersQuery, ("X-Viewer" = String, Header)), responses((status = 200, body = Orders)))]
-async fn my_orders(State(shop): State<Arc<Shop>>, Viewer(viewer): Viewer, Query(query): Query<OrdersQuery>) -> Result<Json<Orders>, Refusal> {
+async fn my_orders(
+    State(shop): State<Arc<Shop>>,
+    Viewer(viewer): Viewer,
+    Query(query): Query<OrdersQuery>,
+) -> Result<Json<Orders>, Refusal> {
     let mut db = shop.store.read().await?;
     Ok(Json(Orders { orders: orders::list(&mut db, &viewer, query.key.as_deref(), shop.currency()).await? }))
 }
