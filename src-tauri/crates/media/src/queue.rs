@@ -104,13 +104,12 @@ impl PacketQueue {
             }
         } else {
             let oldest = state.items.iter().find(|p| p.track == Track::Audio).map(|p| p.dts);
-            if oldest.is_some_and(|first| packet.dts - first > 4 * self.shared.limit_ns) {
-                if let Some(at) = state.items.iter().position(|p| p.track == Track::Audio) {
-                    if let Some(old) = state.items.remove(at) {
-                        state.bytes -= old.payload.len();
-                        state.dropped_audio += 1;
-                    }
-                }
+            if oldest.is_some_and(|first| packet.dts - first > 4 * self.shared.limit_ns)
+                && let Some(at) = state.items.iter().position(|p| p.track == Track::Audio)
+                && let Some(old) = state.items.remove(at)
+            {
+                state.bytes -= old.payload.len();
+                state.dropped_audio += 1;
             }
         }
         state.bytes += packet.payload.len();
