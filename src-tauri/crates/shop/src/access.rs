@@ -161,6 +161,7 @@ pub(crate) fn resume_after(headers: &HeaderMap, query: Option<i64>) -> Option<i6
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
 

@@ -106,6 +106,7 @@ pub(crate) fn picture_mime(bytes: &[u8]) -> Result<&'static str, Refusal> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
 

@@ -6,7 +6,7 @@ use crate::refusal::Refusal;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, Transaction};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
@@ -89,13 +89,13 @@ async fn check(writer: &SqlitePool, path: &Path) -> Result<(), ShopError> {
     Ok(())
 }
 
-fn open_error(path: &PathBuf, error: &sqlx::Error) -> ShopError {
+fn open_error(path: &Path, error: &sqlx::Error) -> ShopError {
     // 8 READONLY, 13 FULL, 14 CANTOPEN with their extended codes.
     let unwritable = matches!(error, sqlx::Error::Database(e)
         if e.code().and_then(|c| c.parse::<u32>().ok()).is_some_and(|c| matches!(c & 0xFF, 8 | 13 | 14)));
     if unwritable {
-        ShopError::DataUnwritable { path: path.clone(), source: std::io::Error::other(error.to_string()) }
+        ShopError::DataUnwritable { path: path.to_owned(), source: std::io::Error::other(error.to_string()) }
     } else {
-        ShopError::DatabaseBroken { path: path.clone(), detail: error.to_string() }
+        ShopError::DatabaseBroken { path: path.to_owned(), detail: error.to_string() }
     }
 }

@@ -1,5 +1,7 @@
 //! What viewers do, over real HTTP: buy at once, twice, at a changed price; claim; come back to the stream.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use stallcast_clock::SystemClock;
