@@ -1,1 +1,12 @@
-//! testing
+//! Instruments and fakes of the tests and benchmarks.
+//!
+//! the search for leaked secrets. Must never know: any crate of the product. What measures must not share the code, and
+//! so the mistakes, of what is measured: media is read with the ffmpeg command line, databases with `sqlite3`, the
+
+pub mod analysis;
+pub mod clip;
+pub mod decode;
+pub mod figures;
+pub mod marker;
+pub mod packets;
+pub mod ports;
