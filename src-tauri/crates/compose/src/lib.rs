@@ -12,10 +12,15 @@ mod card;
 mod ease;
 mod error;
 mod fonts;
+#[cfg(test)]
+mod golden_tests;
 mod layer;
+mod layout;
 mod meter;
 mod mixer;
 mod overlays;
+#[cfg(test)]
+mod overlays_tests;
 mod picture;
 mod raster;
 mod render;
@@ -25,6 +30,7 @@ mod slate;
 mod template;
 mod text;
 mod values;
+mod words;
 
 pub use error::ComposeError;
 pub use fonts::Fonts;
