@@ -5,9 +5,12 @@
 //! ([`Target`]). Each sink has one bounded queue and its own threads, so none can hold up the encoder or another sink.
 //! Must never know: shops, windows, devices, how a packet was made.
 
+mod disk;
 mod event;
+mod fmp4;
 mod hls;
 mod recording;
+mod replace;
 mod rtmp;
 mod target;
 

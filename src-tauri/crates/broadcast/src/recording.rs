@@ -1,11 +1,32 @@
-use crate::FileEvent;
-use stallcast_media::queue::PacketQueue;
-use stallcast_media::{Packet, StreamConfig};
-use std::io;
+use crate::disk::{Room, Watch, is_full};
+use crate::fmp4::{Fragment, Fragmenter, scan};
+use crate::{FileEvent, replace};
+use stallcast_clock::spawn_thread;
+use stallcast_media::queue::{PacketQueue, Taken};
+use stallcast_media::{NANOS_PER_SEC, Packet, StreamConfig};
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 use thiserror::Error;
+
+/// A disk may be this far behind before pictures are lost; ten seconds is what a sleeping one takes to wake.
+const QUEUE: Duration = Duration::from_secs(30);
+const QUEUE_BYTES: usize = 64 << 20;
+/// Longest wait of the writer for a packet.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// What a power cut can lose, and how old the known room on the disk can be.
+const SYNC_EACH: Duration = Duration::from_secs(2);
+/// The bit rate behind the forecast is that of the last this many fragments (30 s).
+const RATE_OVER: usize = 60;
+/// `disk_minutes` while the OS does not say.
+const UNKNOWN: u64 = u64::MAX;
 
 /// A recording cannot be started.
 #[derive(Debug, Error)]
@@ -13,7 +34,7 @@ pub enum RecordError {
     /// The file is there and may not be replaced.
     #[error("the file exists")]
     Exists,
-    /// The folder is missing or may not be written to.
+    /// The folder is missing or may not be written to, or another recording is written to this file.
     #[error("cannot be written: {0}")]
     Unwritable(#[source] io::Error),
     /// No room to begin.
@@ -21,23 +42,71 @@ pub enum RecordError {
     DiskFull,
 }
 
+impl RecordError {
+    /// Stable code for the sentence.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Exists => "file_exists",
+            Self::Unwritable(_) => "path_unwritable",
+            Self::DiskFull => "disk_full",
+        }
+    }
+}
+
 /// Records the show into one MP4 file.
+///
+/// While it runs the file is a fragmented MP4 that grows each half second and plays as it is, also after `kill -9`;
+/// ending it makes a plain MP4 with the index first. The disk is watched: when it is full the recording ends with what
+/// it has, and the show goes on.
 pub struct RecordingSink {
     path: PathBuf,
     queue: PacketQueue,
+    minutes: Arc<AtomicU64>,
+    done: Receiver<()>,
 }
 
 impl RecordingSink {
-    /// Creates the file.
+    /// Creates the file and two threads, `record` and `record-sync`. Events come from the first.
     ///
     /// # Errors
     /// See [`RecordError`].
     pub fn start(path: &Path, overwrite: bool, config: StreamConfig, on_event: impl Fn(FileEvent) + Send + 'static) -> Result<Self, RecordError> {
-        let _ = (overwrite, config, on_event);
-        Ok(Self { path: path.to_owned(), queue: PacketQueue::new(Duration::from_secs(30), 1 << 26) })
+        let refused = |e: io::Error| match e.kind() {
+            io::ErrorKind::AlreadyExists => RecordError::Exists,
+            _ if is_full(&e) => RecordError::DiskFull,
+            _ => RecordError::Unwritable(e),
+        };
+        let kbps = u64::from(config.video.kbps) + u64::from(config.audio.kbps);
+        let fragmenter = Fragmenter::new(config).map_err(RecordError::Unwritable)?;
+        let room = Room::of(folder(path)).map_err(refused)?;
+        if room.is_some_and(|r| r.usable == 0) {
+            return Err(RecordError::DiskFull);
+        }
+        let file = Arc::new(create(path, overwrite).map_err(refused)?);
+
+        let queue = PacketQueue::new(QUEUE, QUEUE_BYTES);
+        let minutes = Arc::new(AtomicU64::new(UNKNOWN));
+        let (done, finished) = channel();
+        let syncer = Syncer::start(Arc::clone(&file), folder(path).to_owned(), room).map_err(refused)?;
+        let recorder = Recorder {
+            path: path.to_owned(),
+            file,
+            fragmenter,
+            whole: 0,
+            fragments: 0,
+            rate: Rate { nominal: kbps * 125 * 60, recent: VecDeque::with_capacity(RATE_OVER) },
+            watch: Watch::default(),
+            minutes: Arc::clone(&minutes),
+            syncer,
+            on_event,
+        };
+        let input = queue.clone();
+        spawn_thread("record", move || recorder.run(&input, &done)).map_err(refused)?;
+        Ok(Self { path: path.to_owned(), queue, minutes, done: finished })
     }
 
-    /// Adds a packet. Never blocks.
+    /// Adds a packet. Never blocks; any thread.
     pub fn push(&self, packet: Arc<Packet>) {
         self.queue.push(packet);
     }
@@ -48,23 +117,279 @@ impl RecordingSink {
         &self.path
     }
 
-    /// Minutes of room left at the present bitrate; `None` when unknown.
+    /// Minutes of room left at the present bitrate; `None` when the OS does not say.
     #[must_use]
     pub fn disk_minutes(&self) -> Option<u64> {
-        None
+        Some(self.minutes.load(Ordering::Relaxed)).filter(|m| *m != UNKNOWN)
     }
 
-    /// Ends the recording: a plain MP4 is made of it.
+    /// Ends the recording: writes what waits and makes it a plain MP4. Blocks for at most `limit`; a copy that takes
+    /// longer goes on by itself, and until it is done the file is the fragmented one, whole and playable.
     pub fn finish(self, limit: Duration) {
-        let _ = limit;
+        self.queue.close();
+        if self.done.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+            tracing::warn!(path = %self.path.display(), "the recording is still being finished");
+        }
     }
 }
 
-/// Makes a plain MP4 of a recording that was not finished; true if it was one.
+impl Drop for RecordingSink {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// The file, empty and ours alone.
+fn create(path: &Path, overwrite: bool) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    let file = if overwrite { options.create(true).truncate(false) } else { options.create_new(true) }.open(path)?;
+    lock(&file)?;
+    file.set_len(0)?;
+    Ok(file)
+}
+
+/// Keeps [`recover`] and other recordings away from a file in use. The kernel frees it with the process. Not on
+/// Windows, where a lock would also keep players out.
+fn lock(file: &File) -> io::Result<()> {
+    #[cfg(unix)]
+    file.try_lock()?;
+    #[cfg(not(unix))]
+    let _ = file;
+    Ok(())
+}
+
+/// The writer thread.
+struct Recorder<F> {
+    path: PathBuf,
+    file: Arc<File>,
+    fragmenter: Fragmenter,
+    /// End of the last whole fragment.
+    whole: u64,
+    fragments: u64,
+    rate: Rate,
+    watch: Watch,
+    minutes: Arc<AtomicU64>,
+    syncer: Syncer,
+    on_event: F,
+}
+
+impl<F: Fn(FileEvent)> Recorder<F> {
+    fn run(mut self, queue: &PacketQueue, done: &Sender<()>) {
+        let ended = self.record(queue);
+        queue.close();
+        let (pictures, sounds) = queue.dropped();
+        if pictures + sounds > 0 {
+            tracing::warn!(pictures, sounds, "packets lost: the disk did not keep up");
+        }
+        self.syncer.stop();
+        if let Err(error) = &ended {
+            self.give_up(error);
+        }
+        let Self { path, file, fragments, .. } = self;
+        drop(file);
+        match ended {
+            _ if fragments == 0 => {
+                // Not one picture came: there is nothing to keep.
+                let _ = fs::remove_file(&path);
+            }
+            Ok(()) => {
+                if let Err(error) = make_plain(&path) {
+                    tracing::warn!(path = %path.display(), %error, "the recording stays fragmented");
+                }
+            }
+            Err(_) => {}
+        }
+        let _ = done.send(());
+    }
+
+    fn record(&mut self, queue: &PacketQueue) -> io::Result<()> {
+        loop {
+            match queue.pop(PATIENCE) {
+                Taken::Item(packet) => {
+                    if let Some(fragment) = self.fragmenter.push(packet)? {
+                        self.write(&fragment)?;
+                    }
+                }
+                Taken::Timeout => {}
+                Taken::Closed => break,
+            }
+        }
+        self.fragmenter.finish()?.map_or(Ok(()), |fragment| self.write(&fragment))
+    }
+
+    fn write(&mut self, fragment: &Fragment) -> io::Result<()> {
+        let room = self.syncer.room();
+        if room.is_some_and(|r| r.usable < fragment.bytes.len() as u64) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let mut file = &*self.file;
+        if self.whole == 0 {
+            let init = self.fragmenter.init()?.unwrap_or_default();
+            file.write_all(&init)?;
+            self.whole = init.len() as u64;
+        }
+        // One write, straight to the kernel: a killed process leaves whole fragments.
+        file.write_all(&fragment.bytes)?;
+        self.whole += fragment.bytes.len() as u64;
+        self.fragments += 1;
+        self.syncer.written(self.whole);
+        self.rate.add(fragment);
+        if self.fragments == 1 {
+            (self.on_event)(FileEvent::Started);
+        }
+        if let Some(room) = room {
+            let (minutes, tell) = self.watch.look(room, self.rate.bytes_per_minute());
+            self.minutes.store(minutes, Ordering::Relaxed);
+            if tell {
+                (self.on_event)(FileEvent::DiskLow { minutes });
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the whole fragments and says what happened.
+    fn give_up(&self, error: &io::Error) {
+        tracing::warn!(path = %self.path.display(), %error, "the recording ends");
+        if let Err(error) = self.file.set_len(self.whole).and_then(|()| self.file.sync_data()) {
+            tracing::warn!(%error, "its tail could not be cut off");
+        }
+        self.minutes.store(0, Ordering::Relaxed);
+        (self.on_event)(if is_full(error) { FileEvent::DiskFull } else { FileEvent::Failed { reason: error.to_string() } });
+    }
+}
+
+/// What a minute takes: measured, or what the encoders were told before there is something to measure.
+struct Rate {
+    nominal: u64,
+    recent: VecDeque<(u64, i64)>,
+}
+
+impl Rate {
+    fn add(&mut self, fragment: &Fragment) {
+        if self.recent.len() == RATE_OVER {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((fragment.bytes.len() as u64, fragment.duration));
+    }
+
+    fn bytes_per_minute(&self) -> u64 {
+        let (bytes, nanos) = self.recent.iter().fold((0, 0), |(b, n), (bytes, nanos)| (b + bytes, n + nanos));
+        if nanos < 10 * NANOS_PER_SEC {
+            return self.nominal;
+        }
+        u64::try_from(i128::from(bytes) * i128::from(60 * NANOS_PER_SEC) / i128::from(nanos)).unwrap_or(self.nominal)
+    }
+}
+
+/// The thread that waits for the disk, so that the writer does not: `fdatasync` each two seconds, and how much room is
+/// left.
+struct Syncer {
+    shared: Arc<Synced>,
+    wake: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Synced {
+    written: AtomicU64,
+    failing: AtomicBool,
+    room: Mutex<Option<Room>>,
+}
+
+impl Syncer {
+    fn start(file: Arc<File>, folder: PathBuf, room: Option<Room>) -> io::Result<Self> {
+        let shared = Arc::new(Synced { written: AtomicU64::new(0), failing: AtomicBool::new(false), room: Mutex::new(room) });
+        let (wake, woken) = channel();
+        let mine = Arc::clone(&shared);
+        let thread = spawn_thread("record-sync", move || mine.run(&file, &folder, &woken))?;
+        Ok(Self { shared, wake: Some(wake), thread: Some(thread) })
+    }
+
+    fn written(&self, bytes: u64) {
+        self.shared.written.store(bytes, Ordering::Relaxed);
+    }
+
+    fn room(&self) -> Option<Room> {
+        *self.shared.room.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stop(&mut self) {
+        self.wake = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Synced {
+    fn run(&self, file: &File, folder: &Path, woken: &Receiver<()>) {
+        let mut synced = 0;
+        while woken.recv_timeout(SYNC_EACH) == Err(RecvTimeoutError::Timeout) {
+            let written = self.written.load(Ordering::Relaxed);
+            if written != synced {
+                synced = written;
+                // A failing sync is the writer's to notice by its own writes; here it is said once.
+                if let Err(error) = file.sync_data()
+                    && !self.failing.swap(true, Ordering::Relaxed)
+                {
+                    tracing::warn!(%error, "recording not synced to the disk");
+                }
+            }
+            if let Ok(room) = Room::of(folder) {
+                *self.room.lock().unwrap_or_else(PoisonError::into_inner) = room;
+            }
+        }
+    }
+}
+
+/// Makes a plain MP4 of a recording that was not finished; true if it was one. What was cut off in its last fragment is
+/// dropped. Where there is no room for the copy the fragments stay: they play as they are.
 ///
 /// # Errors
 /// The file cannot be read or written.
 pub fn recover(path: &Path) -> io::Result<bool> {
-    let _ = path;
-    Ok(false)
+    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+    if let Err(error) = lock(&file) {
+        // It is being recorded right now.
+        return if error.kind() == io::ErrorKind::WouldBlock { Ok(false) } else { Err(error) };
+    }
+    let found = scan(&mut file)?;
+    if !found.fragmented || found.fragments == 0 {
+        return Ok(false);
+    }
+    if found.whole < found.length {
+        file.set_len(found.whole)?;
+        file.sync_data()?;
+    }
+    make_plain(path)?;
+    Ok(true)
+}
+
+/// Copies the fragments into a plain MP4 with its index first and puts that in their place; leaves them if there is no
+/// room for both.
+fn make_plain(path: &Path) -> io::Result<()> {
+    let mut beside = OsString::from(path);
+    beside.push(".tmp");
+    let beside = PathBuf::from(beside);
+    let length = fs::metadata(path)?.len();
+    if Room::of(folder(path))?.is_some_and(|r| r.usable < length + (length >> 4)) {
+        tracing::info!(path = %path.display(), "no room for a plain copy, the fragments stay");
+        return Ok(());
+    }
+    stallcast_libav::remux_fast_start(path, &beside)
+        .map_err(io::Error::other)
+        .and_then(|()| File::options().write(true).open(&beside)?.sync_all())
+        .and_then(|()| replace::rename(&beside, path))
+        .inspect_err(|_| {
+            let _ = fs::remove_file(&beside);
+        })?;
+    replace::sync_folder(folder(path));
+    Ok(())
 }
