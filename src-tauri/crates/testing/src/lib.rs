@@ -4,9 +4,16 @@
 //! so the mistakes, of what is measured: media is read with the ffmpeg command line, databases with `sqlite3`, the
 
 pub mod analysis;
+pub mod canary;
 pub mod clip;
 pub mod decode;
+pub mod fault_proxy;
 pub mod figures;
+pub mod http;
+pub mod ingest;
 pub mod marker;
 pub mod packets;
 pub mod ports;
+pub mod processes;
+pub mod program;
+pub mod shop;
