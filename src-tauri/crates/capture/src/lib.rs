@@ -3,7 +3,12 @@
 //! Owns: the device list, opening and watching devices (lost, back, reopened for ever), media files read at their own
 //! pace, the drawn demo. Must never know: encoding, the program clock, shops.
 
+mod demo;
 mod device_list;
+mod news;
+mod sound_queue;
+mod timing;
+mod worker;
 
 pub use device_list::{CameraDevice, CameraMode, DeviceList, MicDevice, devices};
 
@@ -50,6 +55,6 @@ pub fn open_file(path: &Path, video: bool, audio: bool, start: Pts) -> Result<Fi
 /// # Errors
 /// The OS has no room for its threads.
 pub fn demo(canvas: Canvas) -> Result<(Box<dyn VideoSource>, Box<dyn AudioSource>), SourceError> {
-    let _ = canvas;
-    Err(SourceError { kind: SourceErrorKind::Unusable, name: "demo".to_owned(), detail: String::new() })
+    let (picture, sound) = demo::open(canvas)?;
+    Ok((Box::new(picture), Box::new(sound)))
 }
