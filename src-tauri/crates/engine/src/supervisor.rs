@@ -225,18 +225,21 @@ impl Engine {
     /// The engine refused, or is down. A command whose connection broke may or may not have been carried out; all
     /// commands may be given again.
     pub async fn command(&self, command: Command, attachment: Bytes) -> Result<Reply, EngineError> {
-        let mut link = self.inner.link.subscribe();
-        let up = tokio::time::timeout(COMMAND_WAITS, link.wait_for(|link| !matches!(link, Link::Down))).await;
-        let port = match up {
-            Ok(Ok(link)) => match &*link {
-                Link::Up(port) => Arc::clone(port),
-                Link::Down | Link::Gone => return Err(down("detached")),
-            },
-            _ => return Err(down("it is being started again")),
-        };
+        let port = self.port().await?;
         let reply = port.order(command.clone(), attachment.clone()).await?;
         lock(&self.inner.remembered).note(&command, &attachment, &reply);
         Ok(reply)
+    }
+
+    async fn port(&self) -> Result<Arc<dyn Port>, EngineError> {
+        let mut link = self.inner.link.subscribe();
+        match tokio::time::timeout(COMMAND_WAITS, link.wait_for(|link| !matches!(link, Link::Down))).await {
+            Ok(Ok(link)) => match &*link {
+                Link::Up(port) => Ok(Arc::clone(port)),
+                Link::Down | Link::Gone => Err(down("detached")),
+            },
+            _ => Err(down("it is being started again")),
+        }
     }
 
     /// Events from now on. A reader that lags takes a [`Command::Snapshot`]. Closed after [`Self::detach`].
