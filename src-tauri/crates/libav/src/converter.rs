@@ -1,24 +1,49 @@
 use crate::LibavError;
-use stallcast_media::{Canvas, Frame};
+use crate::colour::{Colour, Cut};
+use crate::import::{Opener, Stage};
+use crate::plane::i420_mut;
+use stallcast_media::{Canvas, Frame, PixelFormat};
 
 /// Brings any picture onto the canvas: scaled to cover it, cut at the centre, I420, limited range, BT.709.
+///
+/// What the numbers of a frame mean: I420 is BT.709 in the range its flag says; NV12 and YUYV are BT.601 in the range
+/// their flag says; MJPEG is BT.601 in full range unless the JPEG says otherwise. A picture that needs no scaling costs
+/// one pass over its rows, one that is a canvas already is copied.
 #[derive(Debug)]
 pub struct Converter {
     canvas: Canvas,
+    opener: Opener,
+    stage: Stage,
 }
 
 impl Converter {
-    /// A converter for one canvas. Nothing is allocated before the first picture.
+    /// A converter for one canvas. Nothing is allocated before the first picture that needs it.
     #[must_use]
     pub fn new(canvas: Canvas) -> Self {
-        Self { canvas }
+        Self { canvas, opener: Opener::default(), stage: Stage::default() }
     }
 
-    /// Fills `out`, which holds exactly the bytes of a canvas.
+    /// Fills `out`, which holds exactly the bytes of a canvas. After an error `out` may hold half a picture; the next
+    /// frame may be converted at once.
     ///
     /// # Errors
     /// A damaged JPEG, a frame with too few bytes, or `out` of another size.
-    pub fn convert(&mut self, _frame: &Frame, _out: &mut [u8]) -> Result<(), LibavError> {
-        Err(LibavError::Unsupported { what: "canvas", detail: format!("{:?}", self.canvas) })
+    pub fn convert(&mut self, frame: &Frame, out: &mut [u8]) -> Result<(), LibavError> {
+        let (width, height) = (self.canvas.width as usize, self.canvas.height as usize);
+        let wrong = || LibavError::Unsupported { what: "canvas", detail: format!("{width}x{height}") };
+        let out_len = out.len();
+        let format = frame.format;
+        let is_canvas = format.pixel == PixelFormat::I420
+            && !frame.full_range
+            && (format.width, format.height) == (self.canvas.width, self.canvas.height)
+            && frame.bytes().len() == out_len;
+        if is_canvas {
+            out.copy_from_slice(frame.bytes());
+            return Ok(());
+        }
+        let source = self.opener.open(frame)?;
+        let mut planes = i420_mut(out, width, height).filter(|_| width > 0 && height > 0).ok_or_else(wrong)?;
+        let cut = Cut::covering((source.width, source.height), (width, height));
+        self.stage.place(&source, cut, Colour::CANVAS, (width, height), &mut planes)
     }
 }

@@ -5,11 +5,21 @@
 //! others.
 
 mod audio_encoder;
+mod codec;
+mod colour;
+mod container;
 mod converter;
 mod error;
+mod import;
 mod jpeg;
+mod jpeg_decoder;
+mod log;
 mod media_file;
+mod nal;
+mod plane;
 mod remux;
+mod scaler;
+mod sound;
 mod video_encoder;
 
 pub use audio_encoder::AudioEncoder;

@@ -1,0 +1,143 @@
+//! Any picture as I420 of a wanted part, size and colour.
+
+use crate::LibavError;
+use crate::codec::AvFrame;
+use crate::colour::{Colour, Cut, Layout, Matrix, Recolour, Rows, Source};
+use crate::jpeg_decoder::JpegDecoder;
+use crate::plane::PlaneMut;
+use crate::scaler::{Scaler, pixel_format};
+use ffmpeg_next::ffi::{AVColorRange, AVColorSpace, AVPixelFormat};
+use stallcast_media::{Frame, PixelFormat, Plane};
+
+const NO_PLANE: Plane<'static> = Plane { bytes: &[], stride: 0 };
+
+/// Gives the pixels of a frame; keeps the JPEG decoder.
+#[derive(Debug, Default)]
+pub(crate) struct Opener {
+    decoder: Option<JpegDecoder>,
+    plain: Scaler,
+}
+
+impl Opener {
+    /// What lies in `frame`. I420 is BT.709; what cameras give (NV12, YUYV, MJPEG) is BT.601, as USB cameras have it.
+    pub(crate) fn open<'a>(&'a mut self, frame: &'a Frame) -> Result<Source<'a>, LibavError> {
+        let format = frame.format;
+        let layout = match format.pixel {
+            PixelFormat::I420 => Layout::I420,
+            PixelFormat::Nv12 => Layout::Nv12,
+            PixelFormat::Yuyv => Layout::Yuyv,
+            PixelFormat::Mjpeg => {
+                let decoder = match &mut self.decoder {
+                    Some(decoder) => decoder,
+                    none => none.insert(JpegDecoder::open()?),
+                };
+                return source_of(decoder.decode(frame.bytes())?, &mut self.plain, Colour::JPEG);
+            }
+        };
+        if frame.bytes().len() < format.bytes() {
+            return Err(LibavError::Damaged(format!("{} bytes for {format:?}", frame.bytes().len())));
+        }
+        let matrix = if layout == Layout::I420 { Matrix::Bt709 } else { Matrix::Bt601 };
+        let mut planes = [NO_PLANE; 3];
+        for (to, plane) in planes.iter_mut().zip(frame.planes()) {
+            *to = plane;
+        }
+        let colour = Colour { matrix, full: frame.full_range };
+        complete(Source { layout, width: format.width as usize, height: format.height as usize, planes, colour })
+    }
+}
+
+/// What lies in a decoded picture; layouts other than the common ones become I420 by way of `plain`.
+/// `unsaid` is what its colours mean where the picture does not say so.
+pub(crate) fn source_of<'a>(frame: &'a AvFrame, plain: &'a mut Scaler, unsaid: Colour) -> Result<Source<'a>, LibavError> {
+    let layout = match pixel_format(frame) {
+        Some(AVPixelFormat::AV_PIX_FMT_YUV420P | AVPixelFormat::AV_PIX_FMT_YUVJ420P) => Some(Layout::I420),
+        Some(AVPixelFormat::AV_PIX_FMT_YUV422P | AVPixelFormat::AV_PIX_FMT_YUVJ422P) => Some(Layout::I422),
+        Some(AVPixelFormat::AV_PIX_FMT_NV12) => Some(Layout::Nv12),
+        Some(AVPixelFormat::AV_PIX_FMT_YUYV422) => Some(Layout::Yuyv),
+        _ => None,
+    };
+    let (width, height) = (frame.width.unsigned_abs() as usize, frame.height.unsigned_abs() as usize);
+    let colour = colour_of(frame, unsaid);
+    let (frame, layout) = match layout {
+        Some(layout) if frame.linesize[0] > 0 => (frame, layout),
+        _ => (plain.scale(frame, width, height)?, Layout::I420),
+    };
+    let (cw, ch) = (width.div_ceil(2), height.div_ceil(2));
+    let planes = match layout {
+        Layout::I420 => [(0, width, height), (1, cw, ch), (2, cw, ch)].map(|(n, row, rows)| frame.plane(n, row, rows)),
+        Layout::I422 => [(0, width, height), (1, cw, height), (2, cw, height)].map(|(n, row, rows)| frame.plane(n, row, rows)),
+        Layout::Nv12 => [frame.plane(0, width, height), frame.plane(1, 2 * cw, ch), Some(NO_PLANE)],
+        Layout::Yuyv => [frame.plane(0, 4 * cw, height), Some(NO_PLANE), Some(NO_PLANE)],
+    };
+    complete(Source { layout, width, height, planes: planes.map(|plane| plane.unwrap_or(NO_PLANE)), colour })
+}
+
+fn complete(source: Source<'_>) -> Result<Source<'_>, LibavError> {
+    if source.is_complete() {
+        Ok(source)
+    } else {
+        Err(LibavError::Damaged(format!("{}x{} {:?} with missing rows", source.width, source.height, source.layout)))
+    }
+}
+
+fn colour_of(frame: &AvFrame, unsaid: Colour) -> Colour {
+    let j = [
+        AVPixelFormat::AV_PIX_FMT_YUVJ420P,
+        AVPixelFormat::AV_PIX_FMT_YUVJ422P,
+        AVPixelFormat::AV_PIX_FMT_YUVJ444P,
+        AVPixelFormat::AV_PIX_FMT_YUVJ440P,
+        AVPixelFormat::AV_PIX_FMT_YUVJ411P,
+    ];
+    let full = match frame.color_range {
+        AVColorRange::AVCOL_RANGE_JPEG => true,
+        AVColorRange::AVCOL_RANGE_MPEG => false,
+        _ => unsaid.full || pixel_format(frame).is_some_and(|format| j.contains(&format)),
+    };
+    let matrix = match frame.colorspace {
+        AVColorSpace::AVCOL_SPC_BT470BG | AVColorSpace::AVCOL_SPC_SMPTE170M | AVColorSpace::AVCOL_SPC_FCC => Matrix::Bt601,
+        AVColorSpace::AVCOL_SPC_UNSPECIFIED => unsaid.matrix,
+        // libswscale made BT.709 of red, green and blue.
+        AVColorSpace::AVCOL_SPC_RGB => return Colour::CANVAS,
+        _ => Matrix::Bt709,
+    };
+    Colour { matrix, full }
+}
+
+/// Cuts, scales and recolours; keeps its buffers.
+#[derive(Debug, Default)]
+pub(crate) struct Stage {
+    rows: Rows,
+    cut: Option<AvFrame>,
+    scaler: Scaler,
+}
+
+impl Stage {
+    /// Writes `cut` of `source` into I420 planes of `width` x `height`.
+    pub(crate) fn place(
+        &mut self,
+        source: &Source<'_>,
+        cut: Cut,
+        to: Colour,
+        (width, height): (usize, usize),
+        out: &mut [PlaneMut<'_>; 3],
+    ) -> Result<(), LibavError> {
+        let recolour = Recolour::between(source.colour, to);
+        if (cut.width, cut.height) == (width, height) {
+            self.rows.place(source, cut, recolour.as_ref(), out);
+            return Ok(());
+        }
+        // libswscale reads and writes beyond the ends of rows: it only ever sees padded buffers.
+        let fits = self.cut.as_ref().is_some_and(|f| (f.width as usize, f.height as usize) == (cut.width, cut.height));
+        if !fits {
+            self.cut = Some(AvFrame::picture(AVPixelFormat::AV_PIX_FMT_YUV420P, cut.width, cut.height)?);
+        }
+        let no_room = || LibavError::Unsupported { what: "picture size", detail: format!("{width}x{height}") };
+        let Some(padded) = &mut self.cut else { return Err(no_room()) };
+        self.rows.place(source, cut, recolour.as_ref(), &mut padded.i420_mut().ok_or_else(no_room)?);
+        let mut plain = Scaler::default();
+        let scaled = source_of(self.scaler.scale(padded, width, height)?, &mut plain, to)?;
+        self.rows.place(&scaled, Cut::whole(width, height), None, out);
+        Ok(())
+    }
+}
