@@ -5,6 +5,7 @@
 
 mod demo;
 mod device_list;
+mod file;
 mod news;
 mod sound_queue;
 mod timing;
@@ -46,8 +47,8 @@ pub fn open_mic(id: Option<&str>) -> Result<Box<dyn AudioSource>, SourceError> {
 /// # Errors
 /// It is missing, unreadable, or lacks a track that was asked for.
 pub fn open_file(path: &Path, video: bool, audio: bool, start: Pts) -> Result<FileSources, SourceError> {
-    let _ = (video, audio, start);
-    Err(SourceError { kind: SourceErrorKind::Missing, name: path.display().to_string(), detail: String::new() })
+    let (video, audio) = file::open(path, video, audio, start)?;
+    Ok(FileSources { video: video.map(|v| Box::new(v) as _), audio: audio.map(|a| Box::new(a) as _) })
 }
 
 /// The drawn demo: a moving picture with a clock and a voice-like sound in step with it.

@@ -1,0 +1,209 @@
+use super::player::{Next, Outlets, Player, Reader, Tracks};
+use crate::news::News;
+use crate::sound_queue::SoundQueue;
+use stallcast_libav::{Decoded, LibavError};
+use stallcast_media::{AudioBlock, Frame, FrameRing, HealthCode, NANOS_PER_MS, NANOS_PER_SEC, PixelFormat, Pts, SAMPLE_RATE, VideoFormat};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+const FORMAT: VideoFormat = VideoFormat { width: 2, height: 2, pixel: PixelFormat::I420 };
+const START: Pts = Pts(1_234_567_891_011);
+
+/// A file in memory; each picture's first byte is its number.
+#[derive(Clone, Default)]
+struct Reel {
+    pieces: Vec<Decoded>,
+    left: VecDeque<Decoded>,
+    fails_after: Option<usize>,
+    opened: Arc<AtomicUsize>,
+}
+
+impl Reel {
+    fn new(frames: i64, rate: u32, samples: i64) -> Self {
+        let mut pieces: Vec<(i64, Decoded)> = (0..frames)
+            .map(|n| {
+                let pts = Pts::from_ticks(n, rate);
+                (pts.0, Decoded::Video(Frame::new(FORMAT, pts, false, vec![n as u8; FORMAT.bytes()].into())))
+            })
+            .collect();
+        // Sound comes in blocks of 1024 and lies half a second behind the picture in the file.
+        for n in 0..(samples + 1023) / 1024 {
+            let pts = Pts::from_ticks(n * 1024, SAMPLE_RATE);
+            pieces.push((pts.0 + NANOS_PER_SEC / 2, Decoded::Audio(sound(pts, 1024, n))));
+        }
+        pieces.sort_by_key(|(at, _)| *at);
+        let pieces: Vec<_> = pieces.into_iter().map(|(_, piece)| piece).collect();
+        Self { left: pieces.iter().cloned().collect(), pieces, ..Self::default() }
+    }
+}
+
+/// Stereo sound whose samples carry their number in the file.
+fn sound(pts: Pts, frames: i64, block: i64) -> AudioBlock {
+    let samples = (0..frames).flat_map(|i| [(block * 1024 + i + 1) as f32; 2]).collect();
+    AudioBlock { pts, rate: SAMPLE_RATE, channels: 2, samples }
+}
+
+impl Reader for Reel {
+    fn next(&mut self) -> Result<Option<Decoded>, LibavError> {
+        if self.fails_after.is_some_and(|n| self.pieces.len() - self.left.len() >= n) {
+            return Err(LibavError::Failed { what: "read", detail: "gone".to_owned() });
+        }
+        Ok(self.left.pop_front())
+    }
+    fn rewind(&mut self) -> Result<(), LibavError> {
+        self.left = self.pieces.iter().cloned().collect();
+        Ok(())
+    }
+}
+
+struct Screening {
+    player: Player,
+    outlets: Outlets,
+    now: Pts,
+    frames: Vec<(Pts, u8)>,
+    sounds: Vec<AudioBlock>,
+    seen: u64,
+    most_ahead: i64,
+}
+
+impl Screening {
+    fn new(reel: Reel, fps: Option<f64>, duration: i64, video: bool, audio: bool) -> Self {
+        let outlets = Outlets::new(FrameRing::new(), SoundQueue::default(), News::default(), News::default());
+        outlets.video.store(video, Ordering::Relaxed);
+        outlets.audio.store(audio, Ordering::Relaxed);
+        let has_audio = reel.pieces.iter().any(|p| matches!(p, Decoded::Audio(_)));
+        let again = reel.clone();
+        let reopen = move || {
+            again.opened.fetch_add(1, Ordering::Relaxed);
+            let mut reel = Reel { fails_after: None, ..again.clone() };
+            reel.rewind()?;
+            Ok(Box::new(reel) as Box<dyn Reader>)
+        };
+        let tracks = Tracks { video: fps, audio: has_audio, duration };
+        let player = Player::new(Box::new(reel), Box::new(reopen), tracks, START, outlets.clone());
+        Self { player, outlets, now: START, frames: vec![], sounds: vec![], seen: 0, most_ahead: 0 }
+    }
+
+    /// Lets time pass, always waking exactly when the player asked to be woken.
+    fn play(&mut self, until: i64) -> &mut Self {
+        while self.now - START < until {
+            let next = self.player.step(self.now);
+            for (number, frame) in self.outlets.ring.frames() {
+                if number > self.seen {
+                    self.seen = number;
+                    self.frames.push((frame.pts, frame.bytes()[0]));
+                    assert!(frame.pts <= self.now, "before its time");
+                }
+            }
+            for block in self.outlets.queue.take() {
+                self.most_ahead = self.most_ahead.max(block.pts - self.now);
+                self.sounds.push(block);
+            }
+            if let Next::At(at) = next {
+                assert!(at > self.now || self.now == START, "woken for nothing at {}", self.now - START);
+                self.now = at.max(self.now + 1);
+            }
+        }
+        self
+    }
+}
+
+#[test]
+fn three_passes_lie_exactly_one_length_apart() {
+    // 2 s of picture at 29.97, sound a little longer than that: the longer track is the length.
+    let duration = 2_050_000_000;
+    let mut show = Screening::new(Reel::new(59, 30, 98_400), Some(30.0), duration, true, true);
+    show.play(3 * duration + NANOS_PER_SEC / 4);
+    for (i, (pts, number)) in show.frames.iter().take(3 * 59).enumerate() {
+        let (pass, n) = (i as i64 / 59, i as i64 % 59);
+        assert_eq!(*pts, START + pass * duration + Pts::from_ticks(n, 30).0, "pass {pass} frame {n}");
+        assert_eq!(i64::from(*number), n);
+    }
+    // Sound: sample n of pass p at START + p * duration + n/48000, nothing missing, nothing twice.
+    let mut expected = START;
+    let mut first_of_pass = vec![];
+    for block in &show.sounds {
+        assert!((block.pts - expected).abs() <= 1, "a hole of {} ns", block.pts - expected);
+        expected = block.end();
+        if block.samples.first() == Some(&1.0) {
+            first_of_pass.push(block.pts);
+        }
+    }
+    assert_eq!(first_of_pass, (0..4).map(|p| START + p * duration).collect::<Vec<_>>());
+    assert!(show.most_ahead <= 0, "sound before its time");
+}
+
+#[test]
+fn the_padding_of_an_encoder_is_cut_at_the_length_of_the_file() {
+    let duration = NANOS_PER_SEC;
+    let mut show = Screening::new(Reel::new(30, 30, 49_000), Some(30.0), duration, true, true);
+    show.play(3 * duration);
+    let longest = show.sounds.iter().flat_map(|b| b.samples.iter()).fold(0.0_f32, |a, b| a.max(*b));
+    assert_eq!(longest, 48_000.0, "48000 samples in one second, however many the file holds");
+}
+
+#[test]
+fn a_length_that_is_not_true_is_found_out() {
+    for claimed in [0, 10 * NANOS_PER_SEC, NANOS_PER_SEC / 4] {
+        let mut show = Screening::new(Reel::new(60, 30, 0), Some(30.0), claimed, true, false);
+        show.play(7 * NANOS_PER_SEC);
+        let starts: Vec<i64> = show.frames.iter().filter(|(_, n)| *n == 0).map(|(pts, _)| (*pts - START) / NANOS_PER_MS).collect();
+        let steps: Vec<i64> = starts.windows(2).map(|w| w[1] - w[0]).collect();
+        assert!(steps.iter().all(|step| (1999..=2001).contains(step)), "claimed {claimed}: {starts:?}");
+    }
+}
+
+#[test]
+fn sound_that_ends_before_the_picture_goes_on_as_silence_and_picture_that_ends_first_holds() {
+    let duration = 6 * NANOS_PER_SEC;
+    let mut show = Screening::new(Reel::new(180, 30, 48_000), Some(30.0), duration, true, true);
+    show.play(2 * duration);
+    let mut expected = START;
+    for block in &show.sounds {
+        assert!((block.pts - expected).abs() <= 1_000, "a hole of {} ns", block.pts - expected);
+        expected = block.end();
+    }
+    // One picture and six seconds of sound.
+    let mut show = Screening::new(Reel::new(1, 30, 6 * 48_000), Some(30.0), duration, true, true);
+    show.play(2 * duration);
+    let gaps: Vec<i64> = show.frames.windows(2).map(|w| w[1].0 - w[0].0).collect();
+    assert!(gaps.iter().all(|gap| *gap <= NANOS_PER_SEC / 2 + NANOS_PER_MS), "{gaps:?}");
+}
+
+#[test]
+fn what_is_late_is_left_out_and_the_clock_is_kept() {
+    let mut show = Screening::new(Reel::new(60, 30, 96_000), Some(30.0), 2 * NANOS_PER_SEC, true, true);
+    show.play(NANOS_PER_SEC);
+    // The process was stopped for a minute.
+    show.now = START + 61 * NANOS_PER_SEC;
+    show.frames.clear();
+    show.play(63 * NANOS_PER_SEC);
+    let (pts, number) = *show.frames.last().expect("it goes on");
+    assert_eq!((pts - START).rem_euclid(2 * NANOS_PER_SEC) / (NANOS_PER_SEC / 30), i64::from(number), "still on the file's own grid");
+    assert!(show.now - pts < NANOS_PER_SEC / 10);
+    assert!(show.frames.len() < 90, "a minute of pictures is not shown in a burst");
+}
+
+#[test]
+fn a_file_that_breaks_is_lost_and_comes_back() {
+    let reel = Reel { fails_after: Some(0), ..Reel::new(30, 30, 48_000) };
+    let opened = Arc::clone(&reel.opened);
+    let mut show = Screening::new(reel, Some(30.0), NANOS_PER_SEC, true, true);
+    show.play(3 * NANOS_PER_SEC);
+    let codes: Vec<_> = show.outlets.video_news.take().into_iter().map(|h| h.code).collect();
+    assert_eq!(codes, [HealthCode::CameraLost, HealthCode::CameraBack]);
+    let codes: Vec<_> = show.outlets.audio_news.take().into_iter().map(|h| h.code).collect();
+    assert_eq!(codes, [HealthCode::MicLost, HealthCode::MicBack]);
+    assert_eq!(opened.load(Ordering::Relaxed), 1);
+    assert!(show.frames.len() > 50, "{}", show.frames.len());
+}
+
+#[test]
+fn only_the_sound_may_be_wanted() {
+    let mut show = Screening::new(Reel::new(60, 30, 96_000), Some(30.0), 2 * NANOS_PER_SEC, false, true);
+    show.play(5 * NANOS_PER_SEC);
+    assert!(show.frames.is_empty());
+    let total: usize = show.sounds.iter().map(AudioBlock::frames).sum();
+    assert!(total > 4 * 48_000, "{total}");
+}
