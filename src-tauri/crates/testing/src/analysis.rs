@@ -22,7 +22,7 @@ const PADDING_S: f64 = 0.045;
 /// How the marker was made and where it loops.
 #[derive(Debug, Clone, Copy)]
 pub struct Made {
-    /// Size at which it was drawn; `None`: the picture was not cropped.
+    /// Size at which it was drawn; `None`: it is found out among the usual shapes.
     pub size: Option<Size>,
     /// After this many frames the numbers begin again; `None`: they do not.
     pub loops_after: Option<u32>,
@@ -128,7 +128,12 @@ impl fmt::Display for Report {
         let values = self.values();
         let (least, most) = values.iter().fold((f64::MAX, f64::MIN), |(a, b), v| (a.min(*v), b.max(*v)));
         if !values.is_empty() {
-            writeln!(f, "offset     mean {:+.1} ms, p95 {:.1}, min {least:+.1}, max {most:+.1} (positive: sound late)", self.offset_ms(), self.p95_ms())?;
+            writeln!(
+                f,
+                "offset     mean {:+.1} ms, p95 {:.1}, min {least:+.1}, max {most:+.1} (positive: sound late)",
+                self.offset_ms(),
+                self.p95_ms()
+            )?;
             writeln!(f, "jitter     p95 {:.1} ms", self.jitter_p95_ms())?;
             writeln!(f, "drift      {:+.0} ppm = {:+.1} ms an hour", self.drift_ppm(), self.drift_ppm() * 3.6)?;
         }
@@ -148,8 +153,7 @@ impl fmt::Display for Report {
 pub fn read(path: &Path, made: Made) -> anyhow::Result<Report> {
     let probe = packets::read(path)?;
     let whole = Size::new(probe.video.width, probe.video.height);
-    let made_size = made.size.unwrap_or(whole);
-    let pictures = read_pictures(path, whole, made_size)?;
+    let pictures = read_pictures(path, whole, made.size)?;
     let sound = decode::sound(path)?;
     let mut report = Report { frames: pictures.len(), ..Report::default() };
     count_numbers(&mut report, &pictures, made.loops_after);
@@ -170,16 +174,24 @@ pub fn read(path: &Path, made: Made) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-/// Second and reading of every picture.
+/// Shapes a clip or a camera usually has.
+const SHAPES: [Size; 5] = [Size::new(16, 9), Size::new(9, 16), Size::new(4, 3), Size::new(3, 4), Size::new(1, 1)];
+
+/// Second and reading of every picture. `whole` is the picture's size, `made` the size at which it was drawn.
 ///
 /// # Errors
 /// The file cannot be read.
-pub fn read_pictures(path: &Path, whole: Size, made: Size) -> anyhow::Result<Vec<(f64, marker::Reading)>> {
+pub fn read_pictures(path: &Path, whole: Size, made: Option<Size>) -> anyhow::Result<Vec<(f64, marker::Reading)>> {
     ensure!(whole.width > 0 && whole.height > 0, "{} has no picture", path.display());
     let scale = (READ_AT / f64::from(whole.width.min(whole.height))).min(1.0);
     let side = |n: u32| ((f64::from(n) * scale / 2.0).round() * 2.0) as u32;
     let size = Size::new(side(whole.width), side(whole.height));
-    decode::pictures(path, size, |luma| marker::read(luma, size, made))
+    let candidates: Vec<Size> = made.map_or_else(|| [whole].into_iter().chain(SHAPES).collect(), |made| vec![made]);
+    let all = decode::pictures(path, size, |luma| candidates.iter().map(|made| marker::read(luma, size, *made)).collect::<Vec<_>>())?;
+    let readable = |n: usize| all.iter().filter(|(_, readings)| readings.get(n).is_some_and(|r| r.number.is_some())).count();
+    // The first of the best: the picture's own shape before others.
+    let best = (0..candidates.len()).rev().max_by_key(|n| readable(*n)).unwrap_or(0);
+    Ok(all.into_iter().filter_map(|(at, readings)| Some((at, *readings.get(best)?))).collect())
 }
 
 fn count_numbers(report: &mut Report, pictures: &[(f64, marker::Reading)], loops_after: Option<u32>) {
@@ -305,7 +317,11 @@ mod tests {
     fn a_right_clip_has_no_fault_in_any_container() -> anyhow::Result<()> {
         for ending in ["mp4", "flv", "ts"] {
             let found = report(&Clip::new(320, 240, 30, 8), ending)?;
-            assert_eq!((found.frames, found.unreadable, found.repeated, found.missing, found.backwards), (240, 0, 0, 0, 0), "{ending}\n{found}");
+            assert_eq!(
+                (found.frames, found.unreadable, found.repeated, found.missing, found.backwards),
+                (240, 0, 0, 0, 0),
+                "{ending}\n{found}"
+            );
             assert_eq!(found.numbers, Some((0, 239)));
             // The first flash begins with the file: nothing dark is before it.
             assert_eq!((found.flashes, found.offsets.len()), (3, 3), "{ending}\n{found}");
@@ -346,6 +362,23 @@ mod tests {
         // 10 and 50; before the swapped pair one is jumped over, after it one more.
         assert_eq!(found.missing, 4, "{found}");
         assert!(found.wrong_percent() > 1.0);
+        Ok(())
+    }
+
+    #[test]
+    fn the_shape_is_found_out_where_nobody_says() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let (wide, tall) = (folder.path().join("wide.mp4"), folder.path().join("tall.mp4"));
+        Clip::new(320, 180, 30, 2).write(&wide)?;
+        let filter = "scale=-2:640,crop=360:640";
+        let made =
+            std::process::Command::new("ffmpeg").args(["-loglevel", "error", "-i"]).arg(&wide).args(["-vf", filter]).arg(&tall).status()?;
+        assert!(made.success());
+        for made in [Made { size: None, loops_after: None }, Made::at(320, 180)] {
+            let found = read(&tall, made)?;
+            assert_eq!((found.frames, found.unreadable, found.missing), (60, 0, 0), "{found}");
+        }
+        assert_eq!(read(&tall, Made::at(360, 640))?.unreadable, 60, "read at the wrong place there is nothing");
         Ok(())
     }
 

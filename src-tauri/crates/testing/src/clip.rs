@@ -123,7 +123,14 @@ impl Clip {
     fn encode(&self, args: &[&str], path: &Path) -> anyhow::Result<()> {
         let mut ffmpeg = Command::new("ffmpeg")
             .args(["-hide_banner", "-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-color_range", "tv"])
-            .args(["-video_size", &format!("{}x{}", self.size.width, self.size.height), "-framerate", &self.fps.to_string(), "-i", "pipe:0"])
+            .args([
+                "-video_size",
+                &format!("{}x{}", self.size.width, self.size.height),
+                "-framerate",
+                &self.fps.to_string(),
+                "-i",
+                "pipe:0",
+            ])
             .args(args)
             .arg(path)
             .stdin(Stdio::piped())

@@ -331,7 +331,8 @@ fn write_side(mut to: TcpStream, from: &Receiver<Chunk>, connection: u64, shared
                         shared.forwarded.fetch_add(count as u64, Ordering::Relaxed);
                         if let Fault::Rate(bytes) = fault {
                             // Owed time is kept, so that a late wake-up does not slow the link down.
-                            free_at = free_at.max(now.checked_sub(LOOK).unwrap_or(now)) + Duration::from_secs_f64(count as f64 / bytes.max(1) as f64);
+                            free_at = free_at.max(now.checked_sub(LOOK).unwrap_or(now))
+                                + Duration::from_secs_f64(count as f64 / bytes.max(1) as f64);
                         }
                     }
                 }

@@ -176,7 +176,20 @@ impl Ingest {
     pub fn occupy(&self, key: &str) -> anyhow::Result<Occupant> {
         let url = format!("{}/{key}", self.url());
         let child = Command::new("ffmpeg")
-            .args(["-hide_banner", "-loglevel", "error", "-re", "-f", "lavfi", "-i", "color=s=64x64:r=5", "-c:v", "libx264", "-preset", "ultrafast"])
+            .args([
+                "-hide_banner",
+                "-loglevel",
+                "error",
+                "-re",
+                "-f",
+                "lavfi",
+                "-i",
+                "color=s=64x64:r=5",
+                "-c:v",
+                "libx264",
+                "-preset",
+                "ultrafast",
+            ])
             .args(["-f", "flv", &url])
             .stdin(Stdio::null())
             .stderr(Stdio::null())

@@ -4,6 +4,7 @@
 //! so the mistakes, of what is measured: media is read with the ffmpeg command line, databases with `sqlite3`, the
 
 pub mod analysis;
+pub mod browser;
 pub mod canary;
 pub mod clip;
 pub mod decode;

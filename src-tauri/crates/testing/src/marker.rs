@@ -117,7 +117,9 @@ pub fn read(luma: &[u8], shown: Size, made: Size) -> Reading {
     let mean = |x: Range<f64>, y: Range<f64>| mean(luma, shown, middle.0 + x.start..middle.0 + x.end, middle.1 + y.start..middle.1 + y.end);
 
     let (near, far, wide) = (RING.start * unit, RING.end * unit, 0.1 * unit);
-    let ring = (mean(-far..-near, -wide..wide) + mean(near..far, -wide..wide) + mean(-wide..wide, -far..-near) + mean(-wide..wide, near..far)) / 4.0;
+    let ring =
+        (mean(-far..-near, -wide..wide) + mean(near..far, -wide..wide) + mean(-wide..wide, -far..-near) + mean(-wide..wide, near..far))
+            / 4.0;
 
     let cell = unit * SQUARE / f64::from(CELLS);
     let value = |at: u32| {
@@ -141,7 +143,8 @@ fn mean(luma: &[u8], size: Size, x: Range<f64>, y: Range<f64>) -> f64 {
     let right = right.max(left + 1).min(size.width as usize);
     let bottom = bottom.max(top + 1).min(size.height as usize);
     let rows = luma.chunks_exact(size.width as usize).take(bottom).skip(top);
-    let (sum, count) = rows.flat_map(|row| row.get(left..right).unwrap_or(&[])).fold((0_u64, 0_u64), |(s, n), p| (s + u64::from(*p), n + 1));
+    let (sum, count) =
+        rows.flat_map(|row| row.get(left..right).unwrap_or(&[])).fold((0_u64, 0_u64), |(s, n), p| (s + u64::from(*p), n + 1));
     if count == 0 { 0.0 } else { sum as f64 / count as f64 }
 }
 

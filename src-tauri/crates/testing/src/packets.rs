@@ -135,7 +135,8 @@ pub fn read(path: &Path) -> anyhow::Result<Packets> {
     let log = String::from_utf8_lossy(&out.stderr);
     let probe: Probe = serde_json::from_slice(&out.stdout).with_context(|| format!("{}: {log}", path.display()))?;
     let track = |kind: &str| {
-        let stream = probe.streams.iter().find(|s| s["codec_type"] == kind).with_context(|| format!("no {kind} in {}: {log}", path.display()))?;
+        let stream =
+            probe.streams.iter().find(|s| s["codec_type"] == kind).with_context(|| format!("no {kind} in {}: {log}", path.display()))?;
         let seconds = |text: &Option<String>| text.as_ref().and_then(|t| t.parse::<f64>().ok());
         let packets = probe.packets.iter().filter(|p| stream["index"] == p.stream_index).filter_map(|p| {
             let dts = seconds(&p.dts_time);

@@ -97,7 +97,9 @@ impl Desk {
 
     /// Gives a command the environment of this desk and nothing that leads to the person's own desktop.
     pub fn furnish(&self, command: &mut Command) {
-        for name in ["DISPLAY", "WAYLAND_DISPLAY", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "STALLCAST_DATA", "STALLCAST_PASSPHRASE_FILE", "LC_ALL"] {
+        for name in
+            ["DISPLAY", "WAYLAND_DISPLAY", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "STALLCAST_DATA", "STALLCAST_PASSPHRASE_FILE", "LC_ALL"]
+        {
             command.env_remove(name);
         }
         command.envs(self.environment.iter().map(|(n, v)| (n, v))).current_dir(self.path("work"));
