@@ -1,0 +1,25 @@
+// How a page starts.
+
+import { mount, type Component } from 'svelte';
+import { tauriClient, type Client } from '$lib/ipc/client';
+import type { TextKey } from '$lib/i18n/index.svelte';
+import type { StudioStore } from '$lib/stores/studio.svelte';
+import Root from './Root.svelte';
+import '../styles/fonts.css';
+import '../styles/tokens.css';
+import '../styles/base.css';
+
+async function client(): Promise<Client> {
+  // A page in a plain browser, for whoever works on its looks. Not part of a production build.
+  if (import.meta.env.DEV) {
+    const query = new URLSearchParams(location.search);
+    if (query.has('fake')) return (await import('$lib/ipc/fake')).fakeClient(query);
+  }
+  return tauriClient();
+}
+
+/** Mounts a page into `#app`. */
+export async function boot(page: Component<{ store: StudioStore }>, title: TextKey): Promise<void> {
+  const target = document.getElementById('app');
+  if (target) mount(Root, { target, props: { client: await client(), page, title } });
+}

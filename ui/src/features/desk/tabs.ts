@@ -1,0 +1,2 @@
+/** Tabs of the desk. Comments come with their first data. */
+export type DeskTab = 'orders' | 'coupons';

@@ -1,0 +1,87 @@
+// Texts of the studio and the order window in the language of the settings.
+
+import { en } from './en';
+import { zhCN, type TextKey } from './zh-CN';
+
+export type { TextKey } from './zh-CN';
+/** A language the pages speak. */
+export type Language = 'zh-CN' | 'en';
+/** Values for a text; one that is missing shows as a question mark. */
+export type TextParams = { [name in string]?: string | number };
+
+const TABLES: Record<Language, Record<TextKey, string>> = { 'zh-CN': zhCN, en };
+const current = $state<{ language: Language }>({ language: 'zh-CN' });
+
+/** The language in force. */
+export const language = (): Language => current.language;
+
+/** Takes the language of the settings; anything else than English is Chinese. */
+export function setLanguage(tag: string): void {
+  current.language = tag === 'en' ? 'en' : 'zh-CN';
+}
+
+/** Puts values into a template. Values are data: braces inside them stay as they are. */
+export function fill(template: string, params: TextParams = {}): string {
+  const [one, other] = template.split('|') as [string, string?];
+  const text = other !== undefined && Number(params['count']) !== 1 ? other : one;
+  return text.replace(/\{([a-zA-Z_]+)\}/g, (_, name: string) => String(params[name] ?? '?'));
+}
+
+/** A text in the language in force. */
+export function t(key: TextKey, params?: TextParams): string {
+  return fill(TABLES[current.language][key], params);
+}
+
+const isKey = (key: string): key is TextKey => Object.hasOwn(zhCN, key);
+
+/** The sentence for an error code and its values. */
+export function errorText(error: { code: string; params?: TextParams }): string {
+  const params = error.params ?? {};
+  if (error.code === 'invalid') return invalidText(String(params['field'] ?? ''), String(params['rule'] ?? ''));
+  const key = `error.${error.code}`;
+  return isKey(key) ? t(key, params) : t('error.unknown');
+}
+
+const AMOUNTS = ['discount', 'threshold', 'amount'];
+
+function invalidText(name: string, rule: string): string {
+  const fieldKey = `field.${name}`;
+  if (!isKey(fieldKey)) return t('error.invalid');
+  const field = t(fieldKey);
+  if (rule === 'range' && name === 'discount') return t('rule.rangeDiscount');
+  if (rule === 'range' && name === 'quantity') return t('rule.rangeQuantity');
+  if (rule === 'range' && name === 'valid_s') return t('rule.rangeValid');
+  if (rule === 'format' && !AMOUNTS.includes(name)) return t('rule.formatText', { field });
+  const ruleKey = `rule.${rule}`;
+  return isKey(ruleKey) ? t(ruleKey, { field }) : t('rule.other', { field });
+}
+
+/** The sentence for a code of the machinery. */
+export function healthText(news: { code: string; params?: TextParams }): string {
+  const key = `health.${news.code}`;
+  return HEALTH_CODES.has(news.code) && isKey(key) ? t(key, news.params) : t('health.unknown', { code: news.code });
+}
+
+/** Codes with a sentence: the health line's own words share the prefix. */
+export const HEALTH_CODES: ReadonlySet<string> = new Set([
+  'camera_lost',
+  'camera_back',
+  'mic_lost',
+  'mic_back',
+  'destination_lost',
+  'destination_back',
+  'destination_refused',
+  'destination_slow',
+  'recording_stopped',
+  'recording_failed',
+  'disk_low',
+  'encoder_behind',
+  'program_late',
+  'part_restarted',
+  'engine_restarted',
+  'shop_restarted',
+  'missing_glyphs',
+  'platform_unreachable',
+  'platform_back',
+  'intent_failed',
+]);

@@ -1,0 +1,143 @@
+// The only door to the program behind the page.
+//
+// Commands: the name is the method of `Studio` unless marked (shell); arguments in camelCase, as Tauri maps them. A
+// refused command rejects with `UiError`.
+//
+// | command           | arguments                     | resolves to     | windows        |
+// |-------------------|-------------------------------|-----------------|----------------|
+// | snapshot          |                               | StudioView      | studio, orders |
+// | pin_product       | number                        |                 | studio         |
+// | unpin_product     |                               |                 | studio         |
+// | go_live           |                               |                 | studio         |
+// | end_show          |                               |                 | studio         |
+// | set_muted         | muted                         |                 | studio         |
+// | start_recording   |                               |                 | studio         |
+// | stop_recording    |                               |                 | studio         |
+// | issue_coupon      | form: CouponForm              |                 | studio         |
+// | ship_order        | orderId, carrier, tracking    |                 | studio, orders |
+// | retry_intent      | intentId                      |                 | studio, orders |
+// | discard_intent    | intentId                      |                 | studio, orders |
+// | save_destination  | form: DestinationForm         | DestinationView | studio         |
+// | remove_destination| id                            |                 | studio         |
+// | enable_destination| id, enabled                   |                 | studio         |
+// | list_devices      |                               | DevicesView     | studio         |
+// | choose_camera     | source: SourceForm            |                 | studio         |
+// | choose_mic        | source: SourceForm            |                 | studio         |
+// | set_language      | language                      |                 | studio, orders |
+// | set_theme         | theme                         |                 | studio, orders |
+// | set_recording     | record                        |                 | studio         |
+// | open_orders_window| (shell)                       |                 | studio         |
+//
+// Event `studio` carries one StudioEvent to every window, in order. A forwarder that lagged sends every section anew.
+//
+// Protocol `preview`, addresses made with convertFileSrc:
+//   /frame?after=SEQ   newest picture other than SEQ: image/jpeg with header x-seq; 204 when none came in time. Needs
+//                      access-control-allow-origin, access-control-expose-headers: x-seq, cache-control: no-store.
+//   /picture/ID?v=KEY  picture of a product, as BagItemView.picture names it; may be kept for ever.
+
+import { convertFileSrc, invoke } from '@tauri-apps/api/core';
+import { listen } from '@tauri-apps/api/event';
+import type { CouponForm, DestinationForm, DestinationView, DevicesView, SourceForm, StudioEvent, StudioView, UiError } from './bindings';
+
+/** One picture of the program. */
+export interface Frame {
+  seq: number;
+  jpeg: Blob;
+}
+
+/** Everything the pages ask of the program. Commands reject with {@link UiError}. */
+export interface Client {
+  snapshot(): Promise<StudioView>;
+  /** Calls for every change until the returned function is called. */
+  listen(take: (event: StudioEvent) => void): Promise<() => void>;
+  /** The newest picture other than number `after`; `null` when none came in time. */
+  frame(after: number, signal: AbortSignal): Promise<Frame | null>;
+  /** For an `img`; `null` for an address that is not a product's picture. */
+  pictureUrl(address: string): string | null;
+  pinProduct(number: number): Promise<void>;
+  unpinProduct(): Promise<void>;
+  goLive(): Promise<void>;
+  endShow(): Promise<void>;
+  setMuted(muted: boolean): Promise<void>;
+  startRecording(): Promise<void>;
+  stopRecording(): Promise<void>;
+  issueCoupon(form: CouponForm): Promise<void>;
+  shipOrder(orderId: string, carrier: string, tracking: string): Promise<void>;
+  retryIntent(intentId: string): Promise<void>;
+  discardIntent(intentId: string): Promise<void>;
+  saveDestination(form: DestinationForm): Promise<DestinationView>;
+  removeDestination(id: string): Promise<void>;
+  enableDestination(id: string, enabled: boolean): Promise<void>;
+  listDevices(): Promise<DevicesView>;
+  chooseCamera(source: SourceForm): Promise<void>;
+  chooseMic(source: SourceForm): Promise<void>;
+  setLanguage(language: string): Promise<void>;
+  setTheme(theme: string): Promise<void>;
+  setRecording(record: boolean): Promise<void>;
+  openOrdersWindow(): Promise<void>;
+}
+
+/** Whatever was thrown, as an error with a code. */
+export function asUiError(thrown: unknown): UiError {
+  if (typeof thrown === 'object' && thrown !== null && 'code' in thrown && typeof thrown.code === 'string') {
+    const { code, params, retryable } = thrown as Partial<UiError> & { code: string };
+    return { code, params: params ?? {}, retryable: retryable ?? false };
+  }
+  const detail = thrown instanceof Error ? thrown.message : String(thrown);
+  return { code: 'internal', params: { detail }, retryable: false };
+}
+
+async function command<T>(name: string, args?: Record<string, unknown>): Promise<T> {
+  try {
+    return await invoke<T>(name, args);
+  } catch (thrown) {
+    throw asUiError(thrown);
+  }
+}
+
+async function frame(after: number, signal: AbortSignal): Promise<Frame | null> {
+  const response = await fetch(`${convertFileSrc('frame', 'preview')}?after=${after}`, { signal, cache: 'no-store' });
+  if (response.status === 204) return null;
+  if (!response.ok) throw new Error(`preview: ${response.status}`);
+  const jpeg = await response.blob();
+  // A header that is not there reads as null: better the same picture twice than none.
+  const seq = Number(response.headers.get('x-seq') ?? Number.NaN);
+  return { seq: Number.isFinite(seq) ? seq : after, jpeg };
+}
+
+/** `picture/ID?v=KEY` and nothing else: the address comes from a shop. */
+const PICTURE = /^picture\/[A-Za-z0-9\-_.~%]+(\?v=[A-Za-z0-9\-_.~%]*)?$/;
+
+/** Is this the address of a product's picture? */
+export const isPictureAddress = (address: string): boolean => PICTURE.test(address);
+
+/** The client of a window of the program. */
+export function tauriClient(): Client {
+  return {
+    snapshot: () => command('snapshot'),
+    listen: (take) => listen<StudioEvent>('studio', (event) => take(event.payload)),
+    frame,
+    pictureUrl: (address) => (isPictureAddress(address) ? convertFileSrc('', 'preview') + address : null),
+    pinProduct: (number) => command('pin_product', { number }),
+    unpinProduct: () => command('unpin_product'),
+    goLive: () => command('go_live'),
+    endShow: () => command('end_show'),
+    setMuted: (muted) => command('set_muted', { muted }),
+    startRecording: () => command('start_recording'),
+    stopRecording: () => command('stop_recording'),
+    issueCoupon: (form) => command('issue_coupon', { form }),
+    shipOrder: (orderId, carrier, tracking) => command('ship_order', { orderId, carrier, tracking }),
+    retryIntent: (intentId) => command('retry_intent', { intentId }),
+    discardIntent: (intentId) => command('discard_intent', { intentId }),
+    saveDestination: (form) => command('save_destination', { form }),
+    removeDestination: (id) => command('remove_destination', { id }),
+    enableDestination: (id, enabled) => command('enable_destination', { id, enabled }),
+    listDevices: () => command('list_devices'),
+    chooseCamera: (source) => command('choose_camera', { source }),
+    chooseMic: (source) => command('choose_mic', { source }),
+    setLanguage: (language) => command('set_language', { language }),
+    setTheme: (theme) => command('set_theme', { theme }),
+    setRecording: (record) => command('set_recording', { record }),
+    openOrdersWindow: () => command('open_orders_window'),
+  };
+}

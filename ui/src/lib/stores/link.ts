@@ -1,0 +1,38 @@
+// The one word for the network, from all destinations.
+
+import type { DestinationView, ShowView } from '$lib/ipc/bindings';
+
+/** One word for the network. */
+export type LinkWord = 'none' | 'good' | 'slow' | 'lost' | 'connecting';
+
+/** Behind by more than this is slow, ms. */
+const SLOW_MS = 1_500;
+
+/** The word and the destination it is about. */
+export interface LinkState {
+  word: LinkWord;
+  /** Why, for the line of advice. */
+  why: 'none' | 'local' | 'slow' | 'lost' | 'refused' | 'connecting' | 'stale' | 'good';
+  destination: DestinationView | null;
+}
+
+/** Is the picture far behind there? */
+export const isSlow = (d: DestinationView): boolean => d.state === 'publishing' && d.behindMs > SLOW_MS;
+
+/** The worst of all destinations decides. */
+export function linkState(show: Pick<ShowView, 'state'>, destinations: DestinationView[], stale: boolean): LinkState {
+  if (show.state !== 'live' && show.state !== 'starting') return { word: 'none', why: 'none', destination: null };
+  if (stale) return { word: 'lost', why: 'stale', destination: null };
+  const used = destinations.filter((d) => d.enabled);
+  const first = (test: (d: DestinationView) => boolean) => used.find(test) ?? null;
+  const refused = first((d) => d.state === 'refused');
+  if (refused) return { word: 'lost', why: 'refused', destination: refused };
+  const lost = first((d) => d.state === 'reconnecting');
+  if (lost) return { word: 'lost', why: 'lost', destination: lost };
+  const slow = first(isSlow);
+  if (slow) return { word: 'slow', why: 'slow', destination: slow };
+  const connecting = first((d) => d.state === 'connecting');
+  if (connecting) return { word: 'connecting', why: 'connecting', destination: connecting };
+  if (used.length === 0) return { word: 'good', why: 'local', destination: null };
+  return { word: 'good', why: 'good', destination: null };
+}
