@@ -4,7 +4,7 @@ use crate::bitmap::Bitmap;
 use crate::fonts::Weight;
 use crate::layout::Layout;
 use crate::template::{Values, fill};
-use crate::text::{Lines, wrap, wrap_balanced};
+use crate::text::{Lines, is_wide_opening, wrap, wrap_balanced};
 use crate::words::Words;
 use crate::{ComposeError, Fonts, Language, ProductCard};
 use resvg::usvg::ImageKind;
@@ -73,8 +73,11 @@ pub(crate) fn draw(card: &ProductCard, picture: Option<Arc<Vec<u8>>>, language: 
 
     let mut y = PAD + (PICTURE - height) / 2.0;
     values.number("title_size", title_size);
-    for (line, (name, at)) in title.lines.iter().zip([("title_1", "title_1_y"), ("title_2", "title_2_y"), ("title_3", "title_3_y")]) {
-        values.text(name, line.as_str()).number(at, Words::baseline(y, line_height, title_size));
+    let names = [("title_1", "title_1_x", "title_1_y"), ("title_2", "title_2_x", "title_2_y"), ("title_3", "title_3_x", "title_3_y")];
+    for (line, (name, line_x, line_y)) in title.lines.iter().zip(names) {
+        // The ink of such a mark is in the right half of its square: the edge of the lines shall look even.
+        let hang = if line.starts_with(is_wide_opening) { 0.5 * title_size } else { 0.0 };
+        values.text(name, line.as_str()).number(line_x, COLUMN - hang).number(line_y, Words::baseline(y, line_height, title_size));
         y += line_height;
     }
     if let Some(price) = price {

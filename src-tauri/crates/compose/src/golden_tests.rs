@@ -9,6 +9,8 @@ use std::path::PathBuf;
 
 const UPRIGHT: Canvas = Canvas { width: 540, height: 960, fps: 30 };
 const WIDE: Canvas = Canvas { width: 960, height: 540, fps: 30 };
+const SQUARE: Canvas = Canvas { width: 320, height: 320, fps: 30 };
+const SMALL: Canvas = Canvas { width: 160, height: 284, fps: 30 };
 const NOW: i64 = 1_700_000_000_000;
 
 /// A scene to lie under: light above, dark below, something coloured in the middle.
@@ -84,45 +86,105 @@ fn to_pixmap(i420: &[u8], canvas: Canvas) -> Pixmap {
     pixmap
 }
 
-/// A few pixels on edges may differ between machines, a figure may not: no block of 4x4 may be off by more than a
-/// shade.
+/// The whole picture.
 fn compare(name: &str, i420: &[u8], canvas: Canvas) {
+    compare_part(name, i420, canvas, 0, canvas.height);
+}
+
+/// `rows` of the picture from `top`. A few pixels on edges may differ between machines, a figure may not: no block of
+/// 4x4 may be off by more than a shade.
+fn compare_part(name: &str, i420: &[u8], canvas: Canvas, top: u32, rows: u32) {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden").join(format!("{name}.png"));
-    let now = to_pixmap(i420, canvas);
+    let whole = to_pixmap(i420, canvas);
+    let (w, h) = (canvas.width as usize, rows as usize);
+    let mut now = Pixmap::new(canvas.width, rows).expect("a part of the canvas");
+    now.pixels_mut().copy_from_slice(&whole.pixels()[top as usize * w..(top + rows) as usize * w]);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
         now.save_png(&file).expect("a written picture");
         return;
     }
     let golden = Pixmap::load_png(&file).expect("a golden picture; UPDATE_GOLDEN=1 writes it");
     assert_eq!((golden.width(), golden.height()), (now.width(), now.height()), "{name}");
-    let (w, h) = (canvas.width as usize, canvas.height as usize);
-    let mut worst = (0, 0, 0);
-    for y in (0..h - 3).step_by(4) {
-        for x in (0..w - 3).step_by(4) {
-            let at = (0..16).map(|i| (y + i / 4) * w + x + i % 4);
-            let off: u32 = at.map(|i| {
-                let (a, b) = (golden.pixels()[i], now.pixels()[i]);
-                u32::from(a.red().abs_diff(b.red()).max(a.green().abs_diff(b.green())).max(a.blue().abs_diff(b.blue())))
-            }).sum();
-            worst = worst.max((off / 16, x, y));
-        }
-    }
-    if worst.0 > 8 {
+    let off = |x: usize, y: usize| {
+        let block = (0..16).map(|i| (y + i / 4) * w + x + i % 4);
+        let sum: u32 = block.map(|i| distance(golden.pixels()[i], now.pixels()[i])).sum();
+        sum / 16
+    };
+    let blocks = (0..h - 3).step_by(4).flat_map(|y| (0..w - 3).step_by(4).map(move |x| (x, y)));
+    let (worst, (x, y)) = blocks.map(|(x, y)| (off(x, y), (x, y))).max().expect("a picture");
+    if worst > 8 {
         let seen = std::env::temp_dir().join(format!("stallcast-{name}.png"));
         now.save_png(&seen).expect("a written picture");
-        panic!("{name} is off by {} at {},{}; what is drawn now: {}", worst.0, worst.1, worst.2, seen.display());
+        panic!("{name} is off by {worst} at {x},{y}; what is drawn now: {}", seen.display());
     }
+}
+
+fn distance(a: PremultipliedColorU8, b: PremultipliedColorU8) -> u32 {
+    u32::from(a.red().abs_diff(b.red()).max(a.green().abs_diff(b.green())).max(a.blue().abs_diff(b.blue())))
+}
+
+fn card(change: impl FnOnce(&mut ProductCard)) -> OverlaySet {
+    let mut card = gaiwan();
+    change(&mut card);
+    OverlaySet { card: Some(card), ..OverlaySet::default() }
+}
+
+fn ribbon(change: impl FnOnce(&mut CouponRibbon)) -> OverlaySet {
+    let mut ribbon = coupon();
+    change(&mut ribbon);
+    OverlaySet { coupon: Some(ribbon), ..OverlaySet::default() }
+}
+
+fn in_english(set: OverlaySet) -> OverlaySet {
+    OverlaySet { language: Language::En, ..set }
 }
 
 #[test]
 fn card_and_ribbon() {
     let both = |language, title: &str| OverlaySet { card: Some(ProductCard { title: title.to_owned(), ..gaiwan() }), coupon: Some(coupon()), language };
-    compare("both-upright-zh", &drawn(UPRIGHT, both(Language::ZhCn, "青瓷盖碗三件套")), UPRIGHT);
-    compare("both-upright-en", &drawn(UPRIGHT, both(Language::En, "Celadon gaiwan set")), UPRIGHT);
-    compare("both-wide-zh", &drawn(WIDE, both(Language::ZhCn, "青瓷盖碗三件套")), WIDE);
-    compare("both-wide-en", &drawn(WIDE, both(Language::En, "Celadon gaiwan set")), WIDE);
+    for (name, canvas) in [("upright", UPRIGHT), ("wide", WIDE), ("square", SQUARE), ("small", SMALL)] {
+        compare(&format!("both-{name}-zh"), &drawn(canvas, both(Language::ZhCn, "青瓷盖碗三件套")), canvas);
+        compare(&format!("both-{name}-en"), &drawn(canvas, both(Language::En, "Celadon gaiwan set")), canvas);
+    }
 }
+
+#[test]
+fn cards() {
+    let long = "【半山茶器】龙泉青瓷手工拉坯盖碗三件套礼盒装送父母送长辈功夫茶具家用高档中式复古整套";
+    let english = "Hand-thrown Longquan celadon gaiwan set with lid, bowl and saucer, 150 ml, gift box and tea towel";
+    let figures = |card: &mut ProductCard| {
+        (card.price, card.old_price) = (Some("12,345,678.90".to_owned()), Some("23,456,789.00".to_owned()));
+        (card.number, card.stock, card.stock_of) = (128, Some(1_234_567), Some(9_999_999));
+    };
+    for (name, set) in [
+        ("long-zh", card(|card| card.title = long.to_owned())),
+        ("long-en", in_english(card(|card| card.title = english.to_owned()))),
+        ("no-figures-zh", card(|card| (card.title, card.price, card.stock) = (long.to_owned(), None, None))),
+        ("no-stock-zh", card(|card| card.stock = None)),
+        ("no-price-zh", card(|card| card.price = None)),
+        ("sold-out-zh", card(|card| card.stock = Some(0))),
+        ("sold-out-en", in_english(card(|card| (card.title, card.stock) = ("Celadon gaiwan set".to_owned(), Some(0))))),
+        ("large-figures-zh", card(figures)),
+        ("broken-picture-zh", card(|card| card.picture = Some(Bytes::from_static(b"\x89PNG\r\n\x1a\nand then nothing")))),
+        ("no-title-zh", card(|card| (card.title, card.picture, card.picture_key) = (String::new(), None, None))),
+    ] {
+        compare_part(&format!("card-{name}"), &drawn(UPRIGHT, set), UPRIGHT, 630, 240);
+    }
+    compare_part("card-long-wide-zh", &drawn(WIDE, card(|card| card.title = long.to_owned())), WIDE, 330, 210);
+}
+
+#[test]
+fn ribbons() {
+    for (name, set) in [
+        ("no-threshold-zh", ribbon(|coupon| coupon.threshold = None)),
+        ("no-threshold-en", in_english(ribbon(|coupon| coupon.threshold = None))),
+        ("hours-zh", ribbon(|coupon| coupon.ends_at_ms = NOW + 36 * 3_600_000)),
+        ("large-zh", ribbon(|coupon| (coupon.discount, coupon.threshold, coupon.ends_at_ms) = ("1,234,567.50".to_owned(), Some("9,876,543.00".to_owned()), i64::MAX))),
+    ] {
+        compare_part(&format!("ribbon-{name}"), &drawn(UPRIGHT, set), UPRIGHT, 60, 110);
+    }
+}
+
 #[test]
 fn slates() {
     for (name, canvas) in [("upright", UPRIGHT), ("wide", WIDE)] {

@@ -27,6 +27,7 @@ mod render;
 mod ribbon;
 mod scene;
 mod slate;
+mod svg_cost;
 mod template;
 mod text;
 mod values;

@@ -1,13 +1,17 @@
 //! Product pictures: foreign bytes, made into a small square PNG once a picture.
 
 use crate::raster;
+use crate::svg_cost::is_affordable;
 use resvg::tiny_skia::{Pixmap, PremultipliedColorU8, Transform};
 use resvg::usvg::fontdb::Database;
+use resvg::usvg::roxmltree::{Document, Error as XmlError, ParsingOptions};
 use resvg::usvg::{ImageKind, Tree};
 use std::sync::Arc;
 
 /// Longest accepted SVG, bytes.
 const MOST_SVG: usize = 1 << 20;
+/// Most elements and texts of an SVG.
+const MOST_NODES: u32 = 20_000;
 /// Largest accepted photo: 16 megapixels take 64 MB while they are made smaller.
 const MOST_PIXELS: u64 = 16_000_000;
 
@@ -33,11 +37,15 @@ pub(crate) fn square(bytes: &[u8], side: u32, faces: Arc<Database>) -> Result<Ar
         if bytes.len() > MOST_SVG {
             return Err(PictureError::TooLarge);
         }
-        let tree = raster::parse(bytes, faces, None).map_err(|_| PictureError::Broken)?;
+        let tree = foreign_tree(bytes, faces)?;
         let (width, height) = (tree.size().width(), tree.size().height());
         let scale = side as f32 / width.min(height);
         let place = Transform::from_row(scale, 0.0, 0.0, scale, (side as f32 - width * scale) / 2.0, (side as f32 - height * scale) / 2.0);
-        raster::draw(&tree, place, side, side).map_err(|_| PictureError::TooLarge)?
+        let drawing = raster::draw(&tree, place, side, side).map_err(|_| PictureError::TooLarge)?;
+        if is_blank(&drawing) {
+            return Err(PictureError::Broken);
+        }
+        drawing
     } else {
         return Err(PictureError::Unknown);
     };
@@ -69,7 +77,7 @@ fn photo(kind: ImageKind, width: u32, height: u32, orientation: u8, side: u32) -
     };
     let place = turn.pre_translate(-(((width - edge) / 2) as f32), -(((height - edge) / 2) as f32));
     let full = raster::draw(&tree, place, edge, edge).map_err(|_| PictureError::TooLarge)?;
-    if full.data().iter().all(|byte| *byte == 0) {
+    if is_blank(&full) {
         // resvg draws nothing for a picture it cannot decode.
         return Err(PictureError::Broken);
     }
@@ -106,6 +114,20 @@ fn shrink(from: &Pixmap, side: u32) -> Option<Pixmap> {
         }
     }
     Some(to)
+}
+
+fn is_blank(drawing: &Pixmap) -> bool {
+    drawing.data().iter().all(|byte| *byte == 0)
+}
+
+fn foreign_tree(bytes: &[u8], faces: Arc<Database>) -> Result<Tree, PictureError> {
+    let text = std::str::from_utf8(bytes).map_err(|_| PictureError::Broken)?;
+    let options = ParsingOptions { allow_dtd: true, nodes_limit: MOST_NODES, ..ParsingOptions::default() };
+    let document = Document::parse_with_options(text, options).map_err(|e| if e == XmlError::NodesLimitReached { PictureError::TooLarge } else { PictureError::Broken })?;
+    if !is_affordable(&document) {
+        return Err(PictureError::TooLarge);
+    }
+    raster::parse_foreign(&document, faces).map_err(|_| PictureError::Broken)
 }
 
 fn is_svg(bytes: &[u8]) -> bool {
@@ -230,6 +252,16 @@ mod tests {
         assert_eq!(square(&cut, 10, faces()), Err(PictureError::Broken));
         let long = format!("<svg xmlns='http://www.w3.org/2000/svg'>{}</svg>", " ".repeat(MOST_SVG));
         assert_eq!(square(long.as_bytes(), 10, faces()), Err(PictureError::TooLarge));
+    }
+
+    #[test]
+    fn a_drawing_that_never_ends_is_refused() {
+        let levels = (1..16).map(|i| format!("<pattern id='a{i}' width='1' height='1'>{}</pattern>", format!("<rect width='9' height='9' fill='url(#a{})'/>", i - 1).repeat(4)));
+        let bomb = format!("<svg xmlns='http://www.w3.org/2000/svg' width='10' height='10'><pattern id='a0' width='1' height='1'><rect width='9' height='9'/></pattern>{}<rect width='10' height='10' fill='url(#a15)'/></svg>", levels.collect::<String>());
+        assert_eq!(square(bomb.as_bytes(), 10, faces()), Err(PictureError::TooLarge));
+        let deep = format!("<svg xmlns='http://www.w3.org/2000/svg' width='10' height='10'>{}<rect width='9' height='9'/>{}</svg>", "<g>".repeat(40_000), "</g>".repeat(40_000));
+        assert_eq!(square(deep.as_bytes(), 10, faces()), Err(PictureError::TooLarge));
+        assert_eq!(square(b"<svg xmlns='http://www.w3.org/2000/svg' width='10' height='10'/>", 10, faces()), Err(PictureError::Broken), "nothing to see");
     }
 
     #[test]

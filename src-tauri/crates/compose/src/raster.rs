@@ -3,6 +3,7 @@
 use crate::ComposeError;
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::fontdb::Database;
+use resvg::usvg::roxmltree::Document;
 use resvg::usvg::{ImageHrefResolver, ImageKind, Options, Tree};
 use std::sync::Arc;
 
@@ -11,7 +12,16 @@ pub(crate) const FAMILY: &str = "Noto Sans CJK SC";
 
 /// Reads an SVG; `picture` is what `href="picture"` shows.
 pub(crate) fn parse(svg: &[u8], faces: Arc<Database>, picture: Option<ImageKind>) -> Result<Tree, String> {
-    let options = Options {
+    Tree::from_data(svg, &options(faces, picture)).map_err(|error| error.to_string())
+}
+
+/// Reads an SVG of somebody else, which refers to nothing.
+pub(crate) fn parse_foreign(document: &Document<'_>, faces: Arc<Database>) -> Result<Tree, String> {
+    Tree::from_xmltree(document, &options(faces, None)).map_err(|error| error.to_string())
+}
+
+fn options(faces: Arc<Database>, picture: Option<ImageKind>) -> Options<'static> {
+    Options {
         font_family: FAMILY.to_owned(),
         fontdb: faces,
         image_href_resolver: ImageHrefResolver {
@@ -19,8 +29,7 @@ pub(crate) fn parse(svg: &[u8], faces: Arc<Database>, picture: Option<ImageKind>
             resolve_string: Box::new(move |href, _| if href == "picture" { picture.clone() } else { None }),
         },
         ..Options::default()
-    };
-    Tree::from_data(svg, &options).map_err(|error| error.to_string())
+    }
 }
 
 /// Draws `tree` into a transparent picture.
@@ -40,7 +49,7 @@ mod tests {
         let mut red = Pixmap::new(8, 8).expect("a small picture");
         red.fill(resvg::tiny_skia::Color::from_rgba8(255, 0, 0, 255));
         red.save_png(&file).expect("a temporary file");
-        let embedded = "data:image/svg+xml;utf8,<svg xmlns='http://www.w3.org/2000/svg' width='8' height='8'><rect width='8' height='8'/></svg>";
+        let embedded = "data:image/svg+xml;utf8,&lt;svg xmlns='http://www.w3.org/2000/svg' width='8' height='8'>&lt;rect width='8' height='8'/>&lt;/svg>";
         for href in [file.to_str().expect("a plain path"), "https://example.com/a.png", "picture", embedded] {
             let svg = format!(r#"<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><image href="{href}" width="8" height="8"/></svg>"#);
             let tree = parse(svg.as_bytes(), Arc::new(Database::new()), None).expect("an SVG");

@@ -177,6 +177,11 @@ fn is_opening(c: char) -> bool {
     "（《〈「『【〔([{“‘¥￥$€£".contains(c)
 }
 
+/// Does it open something and fill a square?
+pub(crate) fn is_wide_opening(c: char) -> bool {
+    "（《〈「『【〔".contains(c)
+}
+
 /// Does it fill a square, so that a line may break beside it?
 pub(crate) fn is_wide(c: char) -> bool {
     matches!(u32::from(c), 0x1100..=0x115F | 0x2E80..=0xA4CF | 0xAC00..=0xD7A3 | 0xF900..=0xFAFF | 0xFE30..=0xFE4F | 0xFF00..=0xFF60 | 0xFFE0..=0xFFE6 | 0x1F300..=0x1FAFF | 0x20000..=0x3FFFD)
