@@ -1,0 +1,234 @@
+import type Hls from 'hls.js/light';
+import { Watch } from './watch';
+
+/** How the picture stands. */
+export type Picture =
+  | 'off'
+  /** Nothing to see yet; it is being asked for. */
+  | 'loading'
+  | 'playing'
+  | 'stalled'
+  /** The browser wants a tap first. */
+  | 'blocked'
+  /** The stream said that it is over. */
+  | 'ended'
+  | 'unsupported';
+
+export interface PlayerOptions {
+  url: string;
+  onPicture: (picture: Picture) => void;
+}
+
+const LOOK_MS = 500;
+const FIRST_WAIT_MS = 1_000;
+const LONGEST_WAIT_MS = 5_000;
+/** Behind the edge by more than this after a pause: go to the edge. */
+const FAR_BEHIND_S = 10;
+const NATIVE_HOLD_S = 4;
+
+const HLS_TYPE = 'application/vnd.apple.mpegurl';
+
+/** WebKit: plays HLS itself and tells the date of its frames, which the controls keep step with. */
+interface DatedVideo extends HTMLVideoElement {
+  getStartDate(): Date;
+}
+
+function isDated(video: HTMLVideoElement): video is DatedVideo {
+  return 'getStartDate' in video && video.canPlayType(HLS_TYPE) !== '';
+}
+
+/** Plays the live stream into a video element and keeps it alive. */
+export class Player {
+  private hls: Hls | null = null;
+  private isRunning = false;
+  /** Counts openings: what an earlier one still wants to say is not heard. */
+  private opening = 0;
+  private failures = 0;
+  private retry: ReturnType<typeof setTimeout> | undefined;
+  private looking: ReturnType<typeof setInterval> | undefined;
+  private watch = new Watch(0);
+  private picture: Picture = 'off';
+  private mediaRepairs = 0;
+  private readonly stopListening = new AbortController();
+
+  constructor(
+    private readonly video: HTMLVideoElement,
+    private readonly options: PlayerOptions,
+  ) {
+    const signal = this.stopListening.signal;
+    video.addEventListener('playing', () => this.show('playing'), { signal });
+    video.addEventListener('ended', () => this.onEnded(), { signal });
+    video.addEventListener('error', () => this.onElementError(), { signal });
+    video.addEventListener('loadedmetadata', () => this.onNativeMetadata(), { signal });
+    document.addEventListener('visibilitychange', () => this.onVisible(), { signal });
+  }
+
+  start(): void {
+    if (this.isRunning) return;
+    this.isRunning = true;
+    this.failures = 0;
+    this.looking = setInterval(() => this.look(), LOOK_MS);
+    this.open();
+  }
+
+  stop(): void {
+    this.isRunning = false;
+    clearInterval(this.looking);
+    this.close();
+    this.show('off');
+  }
+
+  destroy(): void {
+    this.stop();
+    this.stopListening.abort();
+  }
+
+  /** Sound on or off. Called from a tap, so the browser allows it. */
+  setMuted(muted: boolean): void {
+    this.video.muted = muted;
+    if (this.isRunning && this.video.paused && this.picture !== 'ended') void this.play();
+  }
+
+  /** Starts what the browser did not start by itself. */
+  async play(): Promise<void> {
+    const opening = this.opening;
+    try {
+      await this.video.play();
+    } catch (error) {
+      if (opening !== this.opening || !this.isRunning) return;
+      if (error instanceof DOMException && error.name === 'NotAllowedError') this.show('blocked');
+    }
+  }
+
+  /** Wall clock of the program at the frame on the screen. */
+  pictureMs(): number | null {
+    if (this.picture !== 'playing' && this.picture !== 'stalled') return null;
+    if (this.hls) return this.hls.playingDate?.getTime() ?? null;
+    if (!isDated(this.video)) return null;
+    const startMs = this.video.getStartDate().getTime();
+    return Number.isFinite(startMs) ? startMs + this.video.currentTime * 1_000 : null;
+  }
+
+  private show(picture: Picture): void {
+    if (!this.isRunning && picture !== 'off') return;
+    if (picture === 'playing') this.failures = 0;
+    if (picture === this.picture) return;
+    this.picture = picture;
+    this.options.onPicture(picture);
+  }
+
+  private open(): void {
+    this.close();
+    this.watch = new Watch(Date.now());
+    if (this.picture !== 'stalled') this.show('loading');
+    if (isDated(this.video)) this.openNative();
+    else void this.openHls();
+  }
+
+  private openNative(): void {
+    this.video.src = this.options.url;
+    void this.play();
+  }
+
+  private async openHls(): Promise<void> {
+    const opening = this.opening;
+    const { default: Hls } = await import('hls.js/light');
+    if (opening !== this.opening || !this.isRunning) return;
+    if (!Hls.isSupported()) {
+      if (this.video.canPlayType(HLS_TYPE) !== '') this.openNative();
+      else this.show('unsupported');
+      return;
+    }
+    const hls = new Hls({
+      // Two segments behind the edge, caught up by playing a little faster, by a jump only when far behind.
+      lowLatencyMode: true,
+      liveSyncDurationCount: 2,
+      liveMaxLatencyDurationCount: 5,
+      maxLiveSyncPlaybackRate: 1.15,
+      maxBufferLength: 12,
+      backBufferLength: 8,
+      // Fragmented MP4 is passed through: there is nothing for a worker to do.
+      enableWorker: false,
+    });
+    this.hls = hls;
+    let isKnown = false;
+    hls.on(Hls.Events.MANIFEST_PARSED, () => void this.play());
+    hls.on(Hls.Events.LEVEL_LOADED, (_, { details }) => {
+      // A stream that is over already is an earlier one: nothing of it is played again.
+      if (!isKnown && !details.live) this.fail();
+      isKnown = true;
+    });
+    hls.on(Hls.Events.ERROR, (_, { fatal, type }) => {
+      if (!fatal || opening !== this.opening) return;
+      if (type === Hls.ErrorTypes.MEDIA_ERROR && this.mediaRepairs < 2) {
+        this.mediaRepairs += 1;
+        hls.recoverMediaError();
+      } else {
+        this.fail();
+      }
+    });
+    hls.attachMedia(this.video);
+    hls.loadSource(this.options.url);
+  }
+
+  private close(): void {
+    this.opening += 1;
+    this.mediaRepairs = 0;
+    clearTimeout(this.retry);
+    this.hls?.destroy();
+    this.hls = null;
+    if (this.video.hasAttribute('src')) {
+      this.video.removeAttribute('src');
+      this.video.load();
+    }
+  }
+
+  /** Opens anew after a moment; before the first segment is there this is the usual way. */
+  private fail(): void {
+    if (!this.isRunning) return;
+    this.close();
+    const waitMs = Math.min(FIRST_WAIT_MS * 2 ** this.failures, LONGEST_WAIT_MS);
+    this.failures += 1;
+    if (this.picture !== 'ended') this.show(this.picture === 'playing' || this.picture === 'stalled' ? 'stalled' : 'loading');
+    this.retry = setTimeout(() => this.open(), waitMs);
+  }
+
+  /** The picture may come back: a media process that died begins another stream. */
+  private onEnded(): void {
+    this.show('ended');
+    this.fail();
+  }
+
+  private onElementError(): void {
+    // hls.js hears of it by itself.
+    if (!this.hls && this.video.hasAttribute('src')) this.fail();
+  }
+
+  private onNativeMetadata(): void {
+    if (!this.hls && this.video.hasAttribute('src') && Number.isFinite(this.video.duration)) this.fail();
+  }
+
+  private look(): void {
+    if (document.hidden || this.picture === 'ended' || this.picture === 'blocked' || this.picture === 'unsupported') return;
+    const verdict = this.watch.look(this.video.currentTime, Date.now());
+    if (verdict === 'dead') {
+      this.open();
+    } else if (verdict === 'stalled') {
+      if (this.picture !== 'playing') return;
+      // Paused by the system, by a call for example.
+      if (this.video.paused) void this.play();
+      else this.show('stalled');
+    } else if (this.picture === 'stalled' && !this.video.paused && this.video.readyState >= 3) {
+      this.show('playing');
+    }
+  }
+
+  private onVisible(): void {
+    if (document.hidden || !this.isRunning) return;
+    this.watch.forgive(Date.now());
+    const { seekable } = this.video;
+    const edge = seekable.length > 0 ? seekable.end(seekable.length - 1) : 0;
+    if (!this.hls && edge - this.video.currentTime > FAR_BEHIND_S) this.video.currentTime = edge - NATIVE_HOLD_S;
+    if (this.video.paused && this.picture !== 'ended' && this.picture !== 'blocked') void this.play();
+  }
+}
