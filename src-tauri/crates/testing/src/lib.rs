@@ -8,6 +8,7 @@ pub mod browser;
 pub mod canary;
 pub mod clip;
 pub mod decode;
+pub mod devices;
 pub mod fault_proxy;
 pub mod figures;
 pub mod http;
