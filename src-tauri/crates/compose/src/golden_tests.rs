@@ -63,7 +63,7 @@ fn drawn(canvas: Canvas, set: OverlaySet) -> Vec<u8> {
     let fonts = Fonts::bundled();
     let mut overlays = Overlays::new(canvas, fonts.clone()).expect("a thread");
     overlays.set(set, Pts(0));
-    overlays.settle(NOW);
+    overlays.settle(Pts(0), NOW);
     let mut nothing = [];
     overlays.blend(&mut nothing, Pts(0), NOW);
     let mut picture = scene(canvas);

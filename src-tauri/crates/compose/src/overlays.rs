@@ -152,11 +152,11 @@ impl Overlays {
         }
     }
 
-    /// Waits until everything wanted is drawn. The program never waits; tests do.
+    /// Waits until everything wanted at this tick is drawn. The program never waits; tests do.
     #[cfg(test)]
-    pub(crate) fn settle(&mut self, utc_ms: i64) {
+    pub(crate) fn settle(&mut self, at: Pts, utc_ms: i64) {
         let mut nothing = [];
-        self.blend(&mut nothing, Pts(i64::MIN / 2), utc_ms);
+        self.blend(&mut nothing, at, utc_ms);
         let deadline = std::time::Instant::now() + Duration::from_secs(20);
         let missing = |this: &Self| {
             let card = this.card.on && this.drawings.card.as_ref().is_none_or(|drawn| drawn.revision != this.card.revision);
