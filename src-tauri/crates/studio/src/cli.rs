@@ -169,11 +169,22 @@ impl Caller {
                 process::ignore_hangup();
             }
             let options = stallcast_shop::ShopOptions { data: self.data.clone(), listen };
-            match stallcast_shop::run(options, until_told()).await {
+            let ready = |ready: &stallcast_shop::Ready| {
+                terminal.line(&serde_json::json!({"type": "ready", "url": ready.url, "seller_token_file": ready.token_path}));
+            };
+            match stallcast_shop::run(options, until_told(), ready).await {
                 Ok(()) => 0,
                 Err(e) => refuse(terminal, &crate::shop_process::start_error(&e, listen, &self.data)),
             }
         })
+    }
+}
+
+/// Waits for Ctrl-C or SIGTERM; true once one came. For the window, which has a loop of its own. Inside a tokio runtime.
+pub async fn told_to_end() -> bool {
+    tokio::select! {
+        told = tokio::signal::ctrl_c() => told.is_ok(),
+        () = process::shut_down_signal() => true,
     }
 }
 

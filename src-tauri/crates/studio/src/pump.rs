@@ -232,17 +232,7 @@ impl Studio {
     }
 
     pub(crate) async fn publish_all(&self) {
-        let view = self.snapshot().await;
-        for event in [
-            StudioEvent::Show(view.show),
-            StudioEvent::Bag(view.bag),
-            StudioEvent::Orders(view.orders),
-            StudioEvent::Coupons(view.coupons),
-            StudioEvent::Stats(view.stats),
-            StudioEvent::Destinations(view.destinations),
-            StudioEvent::Settings(view.settings),
-            StudioEvent::Health(view.health),
-        ] {
+        for event in self.snapshot().await.sections() {
             self.hub().send(event);
         }
     }

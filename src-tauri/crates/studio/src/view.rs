@@ -26,6 +26,23 @@ pub struct StudioView {
     pub health: Vec<HealthView>,
 }
 
+impl StudioView {
+    /// Every section as an event: what a page that missed some needs.
+    #[must_use]
+    pub fn sections(self) -> Vec<StudioEvent> {
+        vec![
+            StudioEvent::Show(self.show),
+            StudioEvent::Bag(self.bag),
+            StudioEvent::Orders(self.orders),
+            StudioEvent::Coupons(self.coupons),
+            StudioEvent::Stats(self.stats),
+            StudioEvent::Destinations(self.destinations),
+            StudioEvent::Settings(self.settings),
+            StudioEvent::Health(self.health),
+        ]
+    }
+}
+
 /// One change. Sections come whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
 #[serde(tag = "section", content = "value", rename_all = "camelCase")]
