@@ -20,7 +20,7 @@ fn is_own(url: &Url) -> bool {
     }
 }
 
-fn page(app: &AppHandle, label: &str, file: &str, data: PathBuf) -> WebviewWindowBuilder<'_, tauri::Wry, AppHandle> {
+fn page<'a>(app: &'a AppHandle, label: &str, file: &str, data: PathBuf) -> WebviewWindowBuilder<'a, tauri::Wry, AppHandle> {
     WebviewWindowBuilder::new(app, label, WebviewUrl::App(file.into()))
         .data_directory(data)
         .on_navigation(is_own)
