@@ -165,7 +165,19 @@ mod tests {
         // What a program sees of both, recorded by ffmpeg: the imitation is right before anything is measured with it.
         let mut ffmpeg = Command::new("ffmpeg");
         desk.furnish(&mut ffmpeg);
-        ffmpeg.args(["-hide_banner", "-loglevel", "error", "-f", "v4l2", "-video_size", "320x240", "-framerate", "30", "-i", "/dev/video0"]);
+        ffmpeg.args([
+            "-hide_banner",
+            "-loglevel",
+            "error",
+            "-f",
+            "v4l2",
+            "-video_size",
+            "320x240",
+            "-framerate",
+            "30",
+            "-i",
+            "/dev/video0",
+        ]);
         ffmpeg.args(["-f", "pulse", "-i", "mic", "-t", "6", "-c:v", "ffv1", "-c:a", "pcm_s16le"]).arg(&shot);
         ensure!(ffmpeg.stdin(Stdio::null()).status()?.success(), "ffmpeg");
         let found = analysis::read(&shot, Made::at(320, 240).looped(60))?;

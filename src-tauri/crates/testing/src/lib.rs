@@ -14,6 +14,7 @@ pub mod figures;
 pub mod http;
 pub mod ingest;
 pub mod marker;
+pub mod overlay;
 pub mod packets;
 pub mod ports;
 pub mod processes;
