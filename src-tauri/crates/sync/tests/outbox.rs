@@ -1,0 +1,277 @@
+//! An effect happens once, however the platform and this process fail.
+
+mod support;
+
+use stallcast_model::{CouponState, Effect, OrderId, ProductId, Shipment};
+use stallcast_store::{IntentState, Store};
+use stallcast_sync::SyncEvent;
+use std::sync::Arc;
+use support::fake::{Call, Fake, Fault, draft};
+use support::{LIMIT, local, open, quick, start, until};
+use tokio::sync::broadcast::Receiver;
+
+fn now_ms() -> i64 {
+    stallcast_clock::Clock::utc_ms(&stallcast_clock::SystemClock)
+}
+
+fn parcel(n: usize) -> Shipment {
+    Shipment { carrier: "SF".to_owned(), tracking: format!("T{n}") }
+}
+
+/// A store with products in the bag and orders to ship, read from the fake.
+async fn filled(dir: &tempfile::TempDir, fake: &Fake, orders: usize) -> Store {
+    let store = open(dir.path()).await;
+    for n in 0..orders {
+        fake.world().change(&format!("o-{n}"));
+    }
+    let (sync, mut events) = start(&store, Arc::new(fake.clone()), quick());
+    sync.first_read().await;
+    until(&mut events, "orders are there", || async { store.order_counts().await.expect("counts").total as usize == orders }).await;
+    sync.stop().await;
+    store
+}
+
+async fn all_settled(events: &mut Receiver<SyncEvent>, store: &Store) {
+    until(events, "nothing is under way any more", || async { store.next_due_ms(&local()).await.expect("due").is_none() }).await;
+}
+
+async fn wished_through(seed: u64, faults: &[(Call, Fault)], keys: bool) {
+    const ORDERS: usize = 4;
+    let dir = tempfile::tempdir().expect("dir");
+    let fake = Fake::new();
+    if keys {
+        fake.knows_keys();
+    }
+    let store = filled(&dir, &fake, ORDERS).await;
+    fake.random(seed, faults);
+    let (sync, mut events) = start(&store, Arc::new(fake.clone()), quick());
+    let mut wished = Vec::new();
+    for n in 0..ORDERS {
+        let order = OrderId::new(format!("o-{n}"));
+        wished.push(store.request_ship(&local(), &order, &parcel(n), now_ms()).await.expect("ship").expect("there"));
+        let coupon = store.issue_coupon(&local(), &draft(n as u32 + 1), now_ms()).await.expect("coupon");
+        let row = store.coupons().await.expect("coupons").into_iter().find(|c| c.coupon.id == coupon).expect("row");
+        wished.push(row.intent.expect("intent").id);
+        store.pin(n as u32 % 3 + 1, now_ms(), None).await.expect("pin").expect("there");
+        sync.wake_outbox();
+        // Let some of it happen in between.
+        let _ = tokio::time::timeout(std::time::Duration::from_millis(5 * seed), events.recv()).await;
+    }
+    all_settled(&mut events, &store).await;
+    sync.stop().await;
+    fake.behave();
+    for id in wished {
+        let intent = store.intent(&id).await.expect("read").expect("there");
+        let times = fake.applied(&intent.key);
+        match &intent.state {
+            IntentState::Confirmed { .. } => assert_eq!(times, 1, "seed {seed}: {} happened {times} times", intent.key),
+            // Given up after many tries: it says so, and it did not happen twice.
+            IntentState::Failed { .. } => assert!(times <= 1, "seed {seed}: {} happened {times} times", intent.key),
+            other => panic!("seed {seed}: {} is {other:?}", intent.key),
+        }
+    }
+    for coupon in store.coupons().await.expect("coupons") {
+        let there = fake.world().coupons.contains_key(coupon.coupon.id.as_str());
+        assert!(coupon.coupon.state != CouponState::Active || there, "seed {seed}: shown as active, and not there");
+    }
+    let last = store.bag().await.expect("bag").into_iter().find(|b| b.item.explaining_since_ms.is_some()).expect("pinned");
+    if matches!(last.pin.as_ref().map(|p| &p.state), Some(IntentState::Confirmed { .. })) {
+        assert_eq!(fake.world().pin, Some(last.product.id), "seed {seed}: the platform shows something else than it confirmed");
+    }
+    store.close().await;
+}
+
+/// Ways in which an answer gets lost. Nothing here knows keys: only looking before sending keeps it at one.
+const LOSSES: &[(Call, Fault)] = &[
+    (Call::Perform, Fault::NotSent),
+    (Call::Perform, Fault::Lost),
+    (Call::Perform, Fault::DoneThenLost),
+    (Call::Perform, Fault::Busy),
+    (Call::Look, Fault::NotSent),
+    (Call::Look, Fault::Lost),
+    (Call::Look, Fault::Busy),
+    (Call::Look, Fault::Nonsense),
+];
+
+#[tokio::test]
+async fn without_keys_an_effect_is_looked_up_and_happens_once() {
+    for seed in 1..=4 {
+        wished_through(seed, LOSSES, false).await;
+    }
+}
+
+#[tokio::test]
+async fn with_keys_even_a_late_effect_happens_once() {
+    let late: Vec<_> = LOSSES.iter().copied().chain([(Call::Perform, Fault::DoneLate)]).collect();
+    for seed in 1..=3 {
+        wished_through(seed, &late, true).await;
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_dies_at_any_step_does_it_once() {
+    let steps: &[&[(Call, Fault)]] = &[
+        &[(Call::Perform, Fault::HangsBefore)],
+        &[(Call::Perform, Fault::HangsAfter)],
+        &[(Call::Look, Fault::HangsBefore)],
+        &[(Call::Look, Fault::HangsAfter)],
+        // And again while it is looking up what the first life left.
+        &[(Call::Perform, Fault::HangsAfter), (Call::Look, Fault::HangsBefore)],
+        &[(Call::Perform, Fault::HangsBefore), (Call::Look, Fault::HangsAfter)],
+        &[(Call::Perform, Fault::DoneThenLost), (Call::Look, Fault::HangsAfter)],
+        &[(Call::Perform, Fault::HangsBefore), (Call::Perform, Fault::HangsAfter)],
+    ];
+    for what in ["ship", "coupon", "pin"] {
+        for step in steps {
+            let dir = tempfile::tempdir().expect("dir");
+            let fake = Fake::new();
+            let mut store = filled(&dir, &fake, 1).await;
+            let id = match what {
+                "ship" => store.request_ship(&local(), &OrderId::new("o-0"), &parcel(0), now_ms()).await.expect("ship").expect("there"),
+                "pin" => store.pin(2, now_ms(), None).await.expect("pin").expect("there").intent.expect("intent"),
+                _ => {
+                    store.issue_coupon(&local(), &draft(5), now_ms()).await.expect("coupon");
+                    store.coupons().await.expect("coupons").remove(0).intent.expect("intent").id
+                }
+            };
+            fake.script(step);
+            for life in 0..=step.len() {
+                let (sync, mut events) = start(&store, Arc::new(fake.clone()), quick());
+                let mut calls = (fake.calls(Call::Perform), fake.calls(Call::Look));
+                let waiting = async {
+                    loop {
+                        let intent = store.intent(&id).await.expect("read").expect("there");
+                        if matches!(intent.state, IntentState::Confirmed { .. }) {
+                            break true;
+                        }
+                        // It hangs when it has called and nothing is scripted or told any more.
+                        let now = (fake.calls(Call::Perform), fake.calls(Call::Look));
+                        let quiet = tokio::time::timeout(std::time::Duration::from_millis(150), events.recv()).await.is_err();
+                        if quiet && now == calls && now != (0, 0) {
+                            break false;
+                        }
+                        calls = now;
+                    }
+                };
+                let confirmed = tokio::time::timeout(LIMIT, waiting).await.expect("neither confirmed nor hanging");
+                // No goodbye: dropped as it is, the database closed and opened like after a crash.
+                drop(sync);
+                store.close().await;
+                store = open(dir.path()).await;
+                if confirmed {
+                    break;
+                }
+                assert!(life < step.len(), "{what} {step:?}: still not confirmed in the last life");
+            }
+            let intent = store.intent(&id).await.expect("read").expect("there");
+            assert!(matches!(intent.state, IntentState::Confirmed { .. }), "{what} {step:?}: {:?}", intent.state);
+            assert_eq!(fake.applied(&intent.key), 1, "{what} {step:?}");
+            store.close().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_waits_for_a_person_and_goes_out_again_under_its_key() {
+    let dir = tempfile::tempdir().expect("dir");
+    let fake = Fake::new();
+    let store = filled(&dir, &fake, 0).await;
+    fake.world().refuse = Some("not_found");
+    let (sync, mut events) = start(&store, Arc::new(fake.clone()), quick());
+    let id = store.pin(1, now_ms(), None).await.expect("pin").expect("there").intent.expect("intent");
+    sync.wake_outbox();
+    let failed = || async { matches!(store.intent(&id).await.expect("read").expect("there").state, IntentState::Failed { .. }) };
+    until(&mut events, "it failed", failed).await;
+    let first = store.intent(&id).await.expect("read").expect("there");
+    assert_eq!((first.state, first.attempts), (IntentState::Failed { code: "not_found".to_owned() }, 1), "not tried again by itself");
+    fake.world().refuse = None;
+    assert!(store.retry_intent(&id, now_ms()).await.expect("retry"));
+    sync.wake_outbox();
+    all_settled(&mut events, &store).await;
+    assert_eq!(fake.world().applied.iter().map(|(k, _)| k.clone()).collect::<Vec<_>>(), [first.key]);
+    assert_eq!(fake.world().pin, Some(ProductId::new("p-1")));
+    sync.stop().await;
+    store.close().await;
+}
+
+#[tokio::test]
+async fn somebody_else_did_it_already_counts_as_done() {
+    let dir = tempfile::tempdir().expect("dir");
+    let fake = Fake::new();
+    let store = filled(&dir, &fake, 1).await;
+    let order = OrderId::new("o-0");
+    let id = store.request_ship(&local(), &order, &parcel(0), now_ms()).await.expect("ship").expect("there");
+    {
+        // From the seller's phone, with the same parcel; the platform then refuses to do it again.
+        let mut world = fake.world();
+        world.refuse = Some("wrong_state");
+        let there = world.orders.get_mut("o-0").expect("order");
+        (there.shipment, there.order.fulfilment) = (Some(parcel(0)), stallcast_model::Fulfilment::Shipped);
+    }
+    let (sync, mut events) = start(&store, Arc::new(fake.clone()), quick());
+    all_settled(&mut events, &store).await;
+    assert!(matches!(store.intent(&id).await.expect("read").expect("there").state, IntentState::Confirmed { .. }));
+    sync.stop().await;
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_host_in_a_hurry_ends_where_she_pressed_last() {
+    let dir = tempfile::tempdir().expect("dir");
+    let fake = Fake::new();
+    let store = filled(&dir, &fake, 0).await;
+    fake.random(3, LOSSES);
+    let (sync, mut events) = start(&store, Arc::new(fake.clone()), quick());
+    for n in 0..30 {
+        store.pin(n % 5 + 1, now_ms(), None).await.expect("pin").expect("there");
+        sync.wake_outbox();
+    }
+    let last = store.pin(4, now_ms(), None).await.expect("pin").expect("there").intent.expect("intent");
+    sync.wake_outbox();
+    fake.behave();
+    all_settled(&mut events, &store).await;
+    assert!(matches!(store.intent(&last).await.expect("read").expect("there").state, IntentState::Confirmed { .. }));
+    let world = fake.world();
+    assert_eq!(world.pin, Some(ProductId::new("p-4")));
+    assert!(world.applied.len() < 31, "those in between need not all be sent");
+    assert!(matches!(world.applied.last(), Some((_, Effect::Pin { number: 4, .. }))));
+    drop(world);
+    sync.stop().await;
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_platform_that_is_away_keeps_wishes_waiting_but_no_old_coupon() {
+    let dir = tempfile::tempdir().expect("dir");
+    let fake = Fake::new();
+    let store = filled(&dir, &fake, 0).await;
+    fake.set_away(true);
+    // Pressed five minutes ago, the platform was away ever since.
+    let old = store.issue_coupon(&local(), &draft(1), now_ms() - 300_000).await.expect("coupon");
+    let fresh = store.issue_coupon(&local(), &draft(2), now_ms()).await.expect("coupon");
+    let (sync, mut events) = start(&store, Arc::new(fake.clone()), quick());
+    let state = |id: stallcast_model::CouponId| {
+        let store = store.clone();
+        async move { store.coupons().await.expect("coupons").into_iter().find(|c| c.coupon.id == id).expect("row").coupon }
+    };
+    until(&mut events, "the old one is given up", || async { state(old.clone()).await.state == CouponState::Failed }).await;
+    assert_eq!(state(old.clone()).await.failure.as_deref(), Some("unreachable"));
+    until(&mut events, "the new one was tried", || async { fake.calls(Call::Perform) >= 2 }).await;
+    assert_eq!(state(fresh.clone()).await.state, CouponState::Sending);
+    fake.set_away(false);
+    sync.wake_outbox();
+    until(&mut events, "the new one is there", || async { state(fresh.clone()).await.state == CouponState::Active }).await;
+    assert_eq!(fake.world().coupons.len(), 1, "nobody is surprised by a coupon of five minutes ago");
+    // A person who wants it still gets it.
+    let intent = store.coupons().await.expect("coupons").into_iter().find(|c| c.coupon.id == old).expect("row").intent.expect("intent");
+    assert!(store.retry_intent(&intent.id, now_ms()).await.expect("retry"));
+    sync.wake_outbox();
+    until(&mut events, "the old one is there", || async { state(old.clone()).await.state == CouponState::Active }).await;
+    // And its claims are read.
+    fake.world().coupons.get_mut(fresh.as_str()).expect("there").claimed = 1;
+    until(&mut events, "a claim is seen", || async { state(fresh.clone()).await.claimed == 1 }).await;
+    fake.world().coupons.get_mut(fresh.as_str()).expect("there").active = false;
+    until(&mut events, "its end is seen", || async { state(fresh.clone()).await.state == CouponState::Ended }).await;
+    sync.stop().await;
+    store.close().await;
+}
