@@ -1,4 +1,5 @@
-use resvg::usvg::fontdb::{Database, ID, Source};
+use resvg::usvg::fontdb::{Database, FaceInfo, ID, Source, Stretch, Style};
+use resvg::usvg::FontResolver;
 use skrifa::instance::{LocationRef, Size};
 use skrifa::{FontRef, MetadataProvider};
 use std::collections::{BTreeSet, HashMap};
@@ -11,8 +12,13 @@ const MOST_KNOWN: usize = 4096;
 /// Drawn for a character that no font has. The bundled faces have it.
 pub(crate) const BOX: char = '□';
 
+/// Names of faces that do not go with the bundled ones: with serifs, or written with a brush.
+const BOOKISH: [&str; 10] = ["Serif", "Song", "SimSun", "Ming", "Mincho", "Batang", "Kai", "Fang", "Roman", "Times"];
+/// Names of faces whose Han forms are those of another region.
+const REGIONAL: [&str; 8] = [" JP", " KR", " TC", " HK", "Gothic", "JhengHei", "Hiragino", "Malgun"];
+
 /// The two bundled weights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Weight {
     Regular,
     Bold,
@@ -31,8 +37,8 @@ struct Shared {
     all: OnceLock<Arc<Database>>,
     regular: FontRef<'static>,
     bold: FontRef<'static>,
-    /// Advance in em of characters that only a system face has; `None` where none has it.
-    foreign: Mutex<HashMap<char, Option<f32>>>,
+    /// Face and advance in em of characters that only a system face has; `None` where none has it.
+    foreign: Mutex<HashMap<(char, Weight), Option<(ID, f32)>>>,
     missing: Mutex<BTreeSet<char>>,
 }
 
@@ -77,7 +83,17 @@ impl Fonts {
 
     /// The text as it can be drawn: boxes for what no font has. Counts those.
     pub(crate) fn drawable(&self, text: &str) -> String {
-        text.chars().map(|c| if self.is_bundled(c) || joins(c) || self.foreign_advance(c).is_some() { c } else { self.boxed(c) }).collect()
+        let mut out = String::with_capacity(text.len());
+        for c in text.chars() {
+            if joins(c) {
+                // Nothing to shape after a box; a skin tone without its font would be a box of its own.
+                let shapes = !out.ends_with(BOX) && (!is_skin_tone(c) || self.foreign(c, Weight::Regular).is_some());
+                out.extend(shapes.then_some(c));
+            } else {
+                out.push(if self.is_bundled(c) || self.foreign(c, Weight::Regular).is_some() { c } else { self.boxed(c) });
+            }
+        }
+        out
     }
 
     /// Faces that can draw this (drawable) text.
@@ -97,7 +113,7 @@ impl Fonts {
             .map(|c| match characters.map(c).and_then(|glyph| metrics.advance_width(glyph)) {
                 Some(advance) => advance,
                 None if joins(c) => 0.0,
-                None => self.foreign_advance(c).unwrap_or(1.0),
+                None => self.foreign(c, weight).map_or(1.0, |(_, advance)| advance),
             })
             .sum()
     }
@@ -123,19 +139,46 @@ impl Fonts {
         })
     }
 
-    /// The same search as resvg's fallback: the first face that has it.
-    fn foreign_advance(&self, c: char) -> Option<f32> {
+    /// The system face that has it and looks most like the bundled one.
+    fn foreign(&self, c: char, weight: Weight) -> Option<(ID, f32)> {
         let mut foreign = self.0.foreign.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = foreign.get(&c) {
+        if let Some(known) = foreign.get(&(c, weight)) {
             return *known;
         }
         let all = self.all();
-        let advance = all.faces().map(|face| face.id).find_map(|id| advance(all, id, c));
+        let mut faces: Vec<&FaceInfo> = all.faces().collect();
+        faces.sort_by_cached_key(|face| unlikeness(face, weight));
+        let found = faces.iter().find_map(|face| Some((face.id, advance(all, face.id, c)?)));
         if foreign.len() < MOST_KNOWN {
-            foreign.insert(c, advance);
+            foreign.insert((c, weight), found);
         }
-        advance
+        found
     }
+
+    /// Chooses faces the same way while text is drawn.
+    pub(crate) fn resolver(&self) -> FontResolver<'static> {
+        let fonts = self.clone();
+        FontResolver {
+            select_font: FontResolver::default_font_selector(),
+            select_fallback: Box::new(move |c, used, faces| {
+                let base = faces.face(*used.first()?)?;
+                let weight = if base.weight.0 > 500 { Weight::Bold } else { Weight::Regular };
+                // The faces at hand may be the bundled ones alone: for a product picture.
+                fonts.foreign(c, weight).map(|(id, _)| id).filter(|id| !used.contains(id) && faces.face(*id).is_some())
+            }),
+        }
+    }
+}
+
+/// How little a face goes with the bundled ones.
+fn unlikeness(face: &FaceInfo, weight: Weight) -> (u8, u16) {
+    let named = |names: &[&str]| face.families.iter().any(|(family, _)| names.iter().any(|name| family.contains(name)));
+    let mut unlike = 0;
+    for (differs, by) in [(face.style != Style::Normal, 8), (named(&BOOKISH), 4), (face.monospaced, 2), (face.stretch != Stretch::Normal, 2), (named(&REGIONAL), 1)] {
+        unlike += if differs { by } else { 0 };
+    }
+    let wanted = if weight == Weight::Bold { 700 } else { 400 };
+    (unlike, face.weight.0.abs_diff(wanted))
 }
 
 fn advance(faces: &Database, id: ID, c: char) -> Option<f32> {
@@ -146,9 +189,13 @@ fn advance(faces: &Database, id: ID, c: char) -> Option<f32> {
     })?
 }
 
-/// Variation selectors and joiners shape their neighbours and have no glyph of their own.
+fn is_skin_tone(c: char) -> bool {
+    matches!(c, '\u{1f3fb}'..='\u{1f3ff}')
+}
+
+/// Variation selectors, joiners and skin tones shape their neighbours and have no glyph of their own.
 fn joins(c: char) -> bool {
-    matches!(c, '\u{200d}' | '\u{fe00}'..='\u{fe0f}' | '\u{1f3fb}'..='\u{1f3ff}')
+    matches!(c, '\u{200d}' | '\u{fe00}'..='\u{fe0f}') || is_skin_tone(c)
 }
 
 #[cfg(test)]
@@ -182,5 +229,31 @@ mod tests {
         assert_eq!(fonts.missing_glyphs(), 2, "different characters, not drawings");
         assert_eq!(fonts.drawable("青瓷 bowl"), "青瓷 bowl");
         assert_eq!(fonts.clone().missing_glyphs(), 2);
+        assert_eq!(fonts.drawable("\u{2fffe}\u{200d}\u{fe0f}"), "□", "nothing is left to join");
+    }
+
+    #[test]
+    fn a_system_face_is_chosen_by_its_looks() {
+        let face = |family: &str, weight, monospaced| FaceInfo {
+            id: ID::dummy(),
+            source: Source::Binary(Arc::new(REGULAR)),
+            index: 0,
+            families: vec![(family.to_owned(), resvg::usvg::fontdb::Language::English_UnitedStates)],
+            post_script_name: String::new(),
+            style: Style::Normal,
+            weight: resvg::usvg::fontdb::Weight(weight),
+            stretch: Stretch::Normal,
+            monospaced,
+        };
+        let mut faces = [
+            face("Noto Serif CJK SC", 700, false),
+            face("Noto Sans Mono CJK SC", 700, true),
+            face("Noto Sans CJK JP", 700, false),
+            face("Noto Sans CJK SC", 400, false),
+            face("Noto Sans CJK SC", 700, false),
+        ];
+        faces.sort_by_key(|face| unlikeness(face, Weight::Bold));
+        let order: Vec<(&str, u16)> = faces.iter().map(|face| (face.families[0].0.as_str(), face.weight.0)).collect();
+        assert_eq!(order, [("Noto Sans CJK SC", 700), ("Noto Sans CJK SC", 400), ("Noto Sans CJK JP", 700), ("Noto Sans Mono CJK SC", 700), ("Noto Serif CJK SC", 700)]);
     }
 }

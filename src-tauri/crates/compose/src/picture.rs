@@ -62,7 +62,7 @@ fn photo(kind: ImageKind, width: u32, height: u32, orientation: u8, side: u32) -
     }
     let edge = width.min(height);
     let svg = format!(r#"<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"><image href="picture" width="{width}" height="{height}"/></svg>"#);
-    let tree: Tree = raster::parse(svg.as_bytes(), Arc::new(Database::new()), Some(kind)).map_err(|_| PictureError::Broken)?;
+    let tree: Tree = raster::parse(&svg, None, Some(kind)).map_err(|_| PictureError::Broken)?;
     // What the eight EXIF orientations do to a centred square of `edge`.
     let e = edge as f32;
     let turn = match orientation {

@@ -1,6 +1,6 @@
 //! From SVG text to pixels. No reference in a drawing leads anywhere but to the product picture handed in.
 
-use crate::ComposeError;
+use crate::{ComposeError, Fonts};
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::fontdb::Database;
 use resvg::usvg::roxmltree::Document;
@@ -10,9 +10,13 @@ use std::sync::Arc;
 /// Family of the bundled faces.
 pub(crate) const FAMILY: &str = "Noto Sans CJK SC";
 
-/// Reads an SVG; `picture` is what `href="picture"` shows.
-pub(crate) fn parse(svg: &[u8], faces: Arc<Database>, picture: Option<ImageKind>) -> Result<Tree, String> {
-    Tree::from_data(svg, &options(faces, picture)).map_err(|error| error.to_string())
+/// Reads an own SVG, whose `text` is drawn with faces of `fonts`; `picture` is what `href="picture"` shows.
+pub(crate) fn parse(svg: &str, text: Option<(&Fonts, &str)>, picture: Option<ImageKind>) -> Result<Tree, String> {
+    let mut options = options(text.map_or_else(Arc::default, |(fonts, text)| fonts.database_for(text)), picture);
+    if let Some((fonts, _)) = text {
+        options.font_resolver = fonts.resolver();
+    }
+    Tree::from_str(svg, &options).map_err(|error| error.to_string())
 }
 
 /// Reads an SVG of somebody else, which refers to nothing.
@@ -52,7 +56,7 @@ mod tests {
         let embedded = "data:image/svg+xml;utf8,&lt;svg xmlns='http://www.w3.org/2000/svg' width='8' height='8'>&lt;rect width='8' height='8'/>&lt;/svg>";
         for href in [file.to_str().expect("a plain path"), "https://example.com/a.png", "picture", embedded] {
             let svg = format!(r#"<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><image href="{href}" width="8" height="8"/></svg>"#);
-            let tree = parse(svg.as_bytes(), Arc::new(Database::new()), None).expect("an SVG");
+            let tree = parse(&svg, None, None).expect("an SVG");
             let drawn = draw(&tree, Transform::identity(), 8, 8).expect("drawn");
             assert!(drawn.data().iter().all(|byte| *byte == 0), "{href} was followed");
         }

@@ -7,6 +7,9 @@ const MOST_PER_GRAPHEME: usize = 8;
 /// Marks on one letter: Vietnamese needs two.
 const MOST_MARKS: usize = 2;
 
+/// Part of the column that two lines may differ by for a break between words.
+const UNEVEN: f32 = 0.5;
+
 /// One line of text without control, direction and invisible characters, at most `most` graphemes.
 pub(crate) fn sanitise(text: &str, most: usize) -> String {
     // A hostile title may be megabytes; nothing that can be shown needs more than this.
@@ -99,11 +102,24 @@ pub(crate) fn wrap(text: &str, column: f32, most: usize, width: &dyn Fn(&str) ->
     Lines { lines, cut: false }
 }
 
-/// Like [`wrap`], but two lines that hold everything are made about equally long, so that no single character is left
-/// on the second.
+/// Like [`wrap`], but lines that hold everything are made about equally long, so that no single character is left on the
+/// last; two lines part at a space or a mark where that is hardly less even.
 pub(crate) fn wrap_balanced(text: &str, column: f32, most: usize, width: &dyn Fn(&str) -> f32) -> Lines {
     let mut best = wrap(text, column, most, width);
     if best.cut || best.lines.len() < 2 {
+        return best;
+    }
+    if best.lines.len() == 2 {
+        let pieces = pieces(text);
+        let halves = (1..pieces.len()).filter_map(|at| {
+            let (first, second) = (pieces[..at].concat().trim_end().to_owned(), pieces[at..].concat());
+            let (w1, w2) = (width(&first), width(&second));
+            let words = pieces[at - 1].ends_with(|c: char| c == ' ' || is_closing(c)) || pieces[at].starts_with(is_opening);
+            (w1 <= column && w2 <= column).then(|| ((w1 - w2).abs() + if words { 0.0 } else { column * UNEVEN }, vec![first, second]))
+        });
+        if let Some((_, lines)) = halves.min_by(|a, b| a.0.total_cmp(&b.0)) {
+            best.lines = lines;
+        }
         return best;
     }
     for step in 1..=20_u8 {
@@ -222,7 +238,9 @@ mod tests {
     #[test]
     fn two_lines_are_balanced() {
         assert_eq!(wrap("一二三四五六七八九十甲", 20.0, 2, &cells).lines[1], "甲");
-        assert_eq!(wrap_balanced("一二三四五六七八九十甲", 20.0, 2, &cells).lines, ["一二三四五六", "七八九十甲"]);
+        assert_eq!(wrap_balanced("一二三四五六七八九十甲", 20.0, 2, &cells).lines, ["一二三四五", "六七八九十甲"]);
+        assert_eq!(wrap_balanced("桑蚕丝茶染方巾 手工扎染九十厘米", 20.0, 2, &cells).lines, ["桑蚕丝茶染方巾", "手工扎染九十厘米"]);
+        assert_eq!(wrap_balanced("茶 桑蚕丝染方巾手工扎染大号", 20.0, 2, &cells).lines, ["茶 桑蚕丝染方", "巾手工扎染大号"], "not at any price");
     }
 
     proptest! {

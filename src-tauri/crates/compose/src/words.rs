@@ -53,7 +53,7 @@ impl<'a> Words<'a> {
         // On a whole pixel, so that long edges are sharp.
         let (x, y) = ((origin.0 * unit).round() - area.x as f32, (origin.1 * unit).round() - area.y as f32);
         let place = Transform::from_row(unit, 0.0, 0.0, unit, x, y);
-        let tree = raster::parse(svg.as_bytes(), self.fonts.database_for(&self.all), picture).map_err(|reason| ComposeError::Template { name, reason })?;
+        let tree = raster::parse(svg, Some((self.fonts, &self.all)), picture).map_err(|reason| ComposeError::Template { name, reason })?;
         let drawing = raster::draw(&tree, place, area.width, area.height)?;
         // Inside the canvas: at most 1920.
         Ok(Bitmap::new(&drawing, area.x as i32, area.y as i32))
