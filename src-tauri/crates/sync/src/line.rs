@@ -34,6 +34,10 @@ pub struct Timing {
     pub retry_first: Duration,
     /// Longest wait after failures.
     pub retry_most: Duration,
+    /// First wait of one intent between two tries. Short: a host is looking at it.
+    pub try_first: Duration,
+    /// Longest wait of one intent that surely did not arrive; twice that for one that is looked up.
+    pub try_most: Duration,
     /// How long a worker may take over one intent.
     pub lease: Duration,
     /// How long running exchanges may take to end when the workers are stopped.
@@ -48,6 +52,8 @@ impl Default for Timing {
             reconcile: Duration::from_secs(300),
             retry_first: Duration::from_millis(500),
             retry_most: Duration::from_secs(60),
+            try_first: Duration::from_millis(500),
+            try_most: Duration::from_secs(5),
             lease: Duration::from_secs(90),
             finish: Duration::from_secs(2),
         }

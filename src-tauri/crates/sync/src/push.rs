@@ -21,10 +21,6 @@ const LOOK_BUSY: Duration = Duration::from_secs(1);
 const LOOK_FREE: Duration = Duration::from_millis(100);
 /// Longest rest without being woken.
 const REST_MOST: Duration = Duration::from_secs(30);
-/// Waits of one intent between two tries. Short: a host is looking at it.
-const TRY_FIRST: Duration = Duration::from_millis(500);
-const TRY_MOST: Duration = Duration::from_secs(5);
-const LOOK_UP_MOST: Duration = Duration::from_secs(10);
 /// Tries after which a person decides, where the platform answers but nothing comes of it.
 const TRIES_MOST: u32 = 8;
 const SIGN_IN_TRIES: u32 = 4;
@@ -213,8 +209,8 @@ impl Outbox {
         let (store, id) = (&self.line.store, &intent.id);
         match outcome {
             Outcome::Confirmed(read) => store.intent_confirmed(id, read).await,
-            Outcome::Later(code) => store.intent_later(id, &code, self.wait(intent, TRY_MOST)).await,
-            Outcome::Uncertain(code) => store.intent_uncertain(id, &code, self.wait(intent, LOOK_UP_MOST)).await,
+            Outcome::Later(code) => store.intent_later(id, &code, self.wait(intent, self.line.timing.try_most)).await,
+            Outcome::Uncertain(code) => store.intent_uncertain(id, &code, self.wait(intent, self.line.timing.try_most * 2)).await,
             Outcome::Failed(code) => store.intent_failed(id, &code).await,
             Outcome::FailedInDoubt(code) => {
                 // Tried again by a person, it is looked up first.
@@ -228,7 +224,8 @@ impl Outbox {
     }
 
     fn wait(&self, intent: &IntentRow, most: Duration) -> Duration {
-        let mut backoff = Backoff::new(TRY_FIRST, most, self.line.seed());
-        (0..intent.attempts.min(10)).map(|_| backoff.next_wait()).last().unwrap_or(TRY_FIRST)
+        let first = self.line.timing.try_first;
+        let mut backoff = Backoff::new(first, most, self.line.seed());
+        (0..intent.attempts.min(10)).map(|_| backoff.next_wait()).last().unwrap_or(first)
     }
 }

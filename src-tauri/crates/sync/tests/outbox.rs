@@ -7,7 +7,7 @@ use stallcast_store::{IntentState, Store};
 use stallcast_sync::SyncEvent;
 use std::sync::Arc;
 use support::fake::{Call, Fake, Fault, draft};
-use support::{LIMIT, local, open, quick, start, until};
+use support::{local, open, quick, start, until};
 use tokio::sync::broadcast::Receiver;
 
 fn now_ms() -> i64 {
@@ -137,23 +137,15 @@ async fn a_process_that_dies_at_any_step_does_it_once() {
             fake.script(step);
             for life in 0..=step.len() {
                 let (sync, mut events) = start(&store, Arc::new(fake.clone()), quick());
-                let mut calls = (fake.calls(Call::Perform), fake.calls(Call::Look));
-                let waiting = async {
-                    loop {
-                        let intent = store.intent(&id).await.expect("read").expect("there");
-                        if matches!(intent.state, IntentState::Confirmed { .. }) {
-                            break true;
-                        }
-                        // It hangs when it has called and nothing is scripted or told any more.
-                        let now = (fake.calls(Call::Perform), fake.calls(Call::Look));
-                        let quiet = tokio::time::timeout(std::time::Duration::from_millis(150), events.recv()).await.is_err();
-                        if quiet && now == calls && now != (0, 0) {
-                            break false;
-                        }
-                        calls = now;
-                    }
+                let mut hung = fake.hung();
+                let confirmed = tokio::select! {
+                    // Both at once: what was confirmed needs no further life.
+                    biased;
+                    () = until(&mut events, "confirmed or hanging", || async {
+                        matches!(store.intent(&id).await.expect("read").expect("there").state, IntentState::Confirmed { .. })
+                    }) => true,
+                    hangs = hung.changed() => hangs.is_err(),
                 };
-                let confirmed = tokio::time::timeout(LIMIT, waiting).await.expect("neither confirmed nor hanging");
                 // No goodbye: dropped as it is, the database closed and opened like after a crash.
                 drop(sync);
                 store.close().await;

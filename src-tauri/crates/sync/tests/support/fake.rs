@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// Rows of a page.
 const PAGE: usize = 3;
@@ -87,6 +88,7 @@ pub struct Fake {
     /// Checked on each feed call: at that instant the worker stores nothing.
     store: Arc<Mutex<Option<Store>>>,
     away: Arc<AtomicBool>,
+    hung: Arc<watch::Sender<u32>>,
 }
 
 fn yuan(n: i64) -> Money {
@@ -225,7 +227,7 @@ impl Fake {
             violations: Vec::new(),
             unreadable: None,
         };
-        Self { world: Arc::new(Mutex::new(world)), store: Arc::default(), away: Arc::default() }
+        Self { world: Arc::new(Mutex::new(world)), store: Arc::default(), away: Arc::default(), hung: Arc::default() }
     }
 
     pub fn world(&self) -> MutexGuard<'_, World> {
@@ -285,6 +287,16 @@ impl Fake {
         }
     }
 
+    /// Exchanges that hang for ever.
+    pub fn hung(&self) -> watch::Receiver<u32> {
+        self.hung.subscribe()
+    }
+
+    async fn hang<T>(&self) -> T {
+        self.hung.send_modify(|n| *n += 1);
+        std::future::pending().await
+    }
+
     async fn meet(&self, call: Call) -> Result<Option<Fault>, PlatformError> {
         let lost = |sent| PlatformError::Unreachable { sent, detail: "fake".to_owned() };
         if self.away.load(Ordering::SeqCst) {
@@ -300,14 +312,14 @@ impl Fake {
             Some(Fault::Lost) => Err(lost(Sent::Maybe)),
             Some(Fault::Busy) => Err(PlatformError::RateLimited { retry_after: Duration::from_millis(5) }),
             Some(Fault::Nonsense) => Err(PlatformError::NotUnderstood { what: "fake".to_owned() }),
-            Some(Fault::HangsBefore) => std::future::pending().await,
+            Some(Fault::HangsBefore) => self.hang().await,
             other => Ok(other),
         }
     }
 
     async fn looked<T>(&self, read: impl FnOnce(&World) -> T) -> Result<T, PlatformError> {
         match self.meet(Call::Look).await? {
-            Some(Fault::HangsAfter) => std::future::pending().await,
+            Some(Fault::HangsAfter) => self.hang().await,
             _ => Ok(read(&self.world())),
         }
     }
@@ -429,7 +441,7 @@ impl Platform for Fake {
         self.world().apply(effect, key)?;
         match fault {
             Some(Fault::DoneThenLost) => Err(PlatformError::Unreachable { sent: Sent::Maybe, detail: "cut".to_owned() }),
-            Some(Fault::HangsAfter) => std::future::pending().await,
+            Some(Fault::HangsAfter) => self.hang().await,
             _ => Ok(()),
         }
     }

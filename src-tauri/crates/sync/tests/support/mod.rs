@@ -53,6 +53,8 @@ pub fn quick() -> Timing {
         reconcile: Duration::from_millis(60),
         retry_first: Duration::from_millis(2),
         retry_most: Duration::from_millis(20),
+        try_first: Duration::from_millis(5),
+        try_most: Duration::from_millis(50),
         lease: Duration::from_secs(30),
         finish: Duration::from_millis(500),
     }
