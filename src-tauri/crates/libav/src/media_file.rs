@@ -27,8 +27,9 @@ pub enum Decoded {
 
 /// A media file being decoded: MP4 (fragmented too), FLV, MPEG-TS, Matroska and what else ffmpeg reads from a local file.
 ///
-/// File time 0 is the first instant of its tracks; each track keeps its offset from there, and samples that a container
-/// says to leave out (AAC priming, edit lists) are left out. Of several tracks of a kind the default one is used; tracks
+/// File time 0 is the first instant of its tracks, or the zero of a container that puts samples before it to have them left
+/// out; each track keeps its offset from there. What a container says to leave out (AAC priming, edit lists) is left out;
+/// FLV and MPEG-TS cannot say it, so there the priming is heard as silence at the start. Of several tracks of a kind the default one is used; tracks
 /// that cannot be decoded are passed over. Pixels that are not square are shown as if they were.
 #[derive(Debug)]
 pub struct MediaFile {
@@ -181,18 +182,17 @@ impl MediaFile {
         match self.phase {
             Phase::Reading => self.read(),
             Phase::DrainingVideo => {
-                let piece = self.video.as_mut().map_or(Ok(None), |video| video.receive(self.origin));
-                if !matches!(piece, Ok(Some(_))) {
+                let more = self.video.as_mut().map_or(Ok(false), |video| video.receive(self.origin, &mut self.ready));
+                if !matches!(more, Ok(true)) {
                     self.phase = Phase::DrainingAudio;
                 }
-                self.ready.extend(piece?.map(Decoded::Video));
-                Ok(())
+                more.map(drop)
             }
             Phase::DrainingAudio => {
                 self.phase = Phase::Ended;
                 if let Some(audio) = &mut self.audio {
                     audio.receive(self.origin, &mut self.ready)?;
-                    self.ready.extend(audio.sound.finish()?.map(Decoded::Audio));
+                    self.ready.extend(audio.sound.finish()?.and_then(from_zero).map(Decoded::Audio));
                 }
                 Ok(())
             }
@@ -215,9 +215,7 @@ impl MediaFile {
         let track = usize::try_from(self.packet.stream_index).ok();
         if let Some(video) = self.video.as_mut().filter(|video| Some(video.index) == track) {
             video.codec.send_packet(Some(&self.packet))?;
-            while let Some(frame) = video.receive(self.origin)? {
-                self.ready.push_back(Decoded::Video(frame));
-            }
+            while video.receive(self.origin, &mut self.ready)? {}
         } else if let Some(audio) = self.audio.as_mut().filter(|audio| Some(audio.index) == track) {
             audio.codec.send_packet(Some(&self.packet))?;
             audio.receive(self.origin, &mut self.ready)?;
@@ -237,7 +235,7 @@ fn nanos(ticks: i64, base: ffi::AVRational) -> Option<i64> {
 fn span(input: &Input, used: &[usize]) -> (i64, i64) {
     let tracks: Vec<Stream<'_>> = used.iter().filter_map(|n| input.stream(*n)).collect();
     let begins = |track: &Stream<'_>| nanos(track.start_time, track.time_base);
-    let origin = tracks.iter().filter_map(begins).min().unwrap_or(0);
+    let origin = tracks.iter().filter_map(begins).min().unwrap_or(0).max(0);
     let ends = tracks.iter().filter_map(|track| {
         let length = nanos(track.duration, track.time_base).filter(|length| *length > 0)?;
         Some(begins(track).unwrap_or(origin) + length)
@@ -291,13 +289,16 @@ impl VideoTrack {
         })
     }
 
-    /// One frame that the decoder has ready.
-    fn receive(&mut self, origin: i64) -> Result<Option<Frame>, LibavError> {
+    /// One frame that the decoder has ready; false if it has none.
+    fn receive(&mut self, origin: i64, ready: &mut VecDeque<Decoded>) -> Result<bool, LibavError> {
         if !self.codec.receive_frame(&mut self.frame)? {
-            return Ok(None);
+            return Ok(false);
         }
         let pts = nanos(self.frame.best_effort_timestamp, self.base).map_or(self.next, |at| Pts(at - origin));
         self.next = pts + (NANOS_PER_SEC as f64 / self.fps) as i64;
+        if pts < Pts(0) {
+            return Ok(true);
+        }
         let source = source_of(&self.frame, &mut self.plain, self.unsaid)?;
         let (width, height) = (source.width, source.height);
         let format = i420(width as u32, height as u32);
@@ -306,7 +307,8 @@ impl VideoTrack {
         let mut planes = i420_mut(&mut buffer.bytes, width, height).ok_or_else(size)?;
         self.stage.place(&source, Cut::whole(width, height), Colour::CANVAS, (width, height), &mut planes)?;
         let frame = Frame::new(format, pts, false, buffer);
-        Ok(Some(if self.turns == 0 { frame } else { upright(&frame, self.turns, &self.pool) }))
+        ready.push_back(Decoded::Video(if self.turns == 0 { frame } else { upright(&frame, self.turns, &self.pool) }));
+        Ok(true)
     }
 }
 
@@ -321,10 +323,20 @@ impl AudioTrack {
     fn receive(&mut self, origin: i64, ready: &mut VecDeque<Decoded>) -> Result<(), LibavError> {
         while self.codec.receive_frame(&mut self.frame)? {
             let at = nanos(self.frame.best_effort_timestamp, self.base).map(|at| Pts(at - origin));
-            ready.extend(self.sound.take(&self.frame, at)?.into_iter().map(Decoded::Audio));
+            ready.extend(self.sound.take(&self.frame, at)?.into_iter().filter_map(from_zero).map(Decoded::Audio));
         }
         Ok(())
     }
+}
+
+/// The part of a block that does not lie before file time 0.
+fn from_zero(mut block: AudioBlock) -> Option<AudioBlock> {
+    let before = usize::try_from(-block.pts.as_ticks(block.rate)).unwrap_or(0);
+    if before > 0 {
+        block.samples.drain(..(before * usize::from(block.channels)).min(block.samples.len()));
+        block.pts = block.pts + Pts::from_ticks(before as i64, block.rate).0;
+    }
+    (!block.samples.is_empty()).then_some(block)
 }
 
 /// The picture turned clockwise by quarter turns: phones store the picture as the sensor sees it.
