@@ -94,7 +94,7 @@ impl Clip {
         let round = LOOP * NANOS_PER_SEC;
         (0..).flat_map(move |n| self.packets.iter().map(move |(at, p)| (at + n * round, Packet { pts: p.pts + n * round, dts: p.dts + n * round, ..p.clone() })))
             .take_while(move |(at, _)| *at < until + round)
-            .filter(move |(_, p)| p.dts.0 < until)
+            .filter(move |(_, p)| p.pts.0 < until)
             .map(|(at, p)| (at, Arc::new(p)))
     }
 

@@ -36,14 +36,13 @@ pub fn look(input: &Path) -> Look {
     let (pictures, sounds) = (frames("v:0"), frames("a:0"));
     let video_dts = numbers(&["-v", "error", "-select_streams", "v:0", "-show_entries", "packet=dts_time", "-of", "csv=p=0", "INPUT"], input);
     let (light, complaints) =
-        run("ffmpeg", &["-v", "warning", "-i", "INPUT", "-map", "0:v", "-vf", "scale=1:1,format=gray", "-fps_mode", "passthrough", "-f", "rawvideo", "-"], input);
+        run("ffmpeg", &["-v", "error", "-i", "INPUT", "-map", "0:v", "-vf", "scale=1:1,setsar=1,format=gray", "-fps_mode", "passthrough", "-f", "rawvideo", "-"], input);
     assert_eq!(light.len(), pictures.len(), "one grey value for each picture: {complaints}");
     let flashes = (0..light.len()).filter(|i| light[*i] > 150 && (*i == 0 || light[i - 1] <= 150)).map(|i| pictures[i]).collect();
 
-    let (sound, more) = run("ffmpeg", &["-v", "warning", "-i", "INPUT", "-map", "0:a", "-ac", "1", "-f", "f32le", "-"], input);
+    let (sound, more) = run("ffmpeg", &["-v", "error", "-i", "INPUT", "-map", "0:a", "-ac", "1", "-f", "f32le", "-"], input);
     let samples: Vec<f32> = sound.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-    // Decoded sound begins at 0 when the first frame lies before it: the edit list cuts the rest off.
-    let first = sounds.first().copied().unwrap_or(0.0).max(0.0);
+    let first = sounds.first().copied().unwrap_or(0.0);
     let mut tones = vec![];
     let mut quiet = usize::MAX / 2;
     for (i, s) in samples.iter().enumerate() {

@@ -6,6 +6,8 @@
 pub mod clip;
 pub mod look;
 pub mod nginx;
+pub mod proxy;
+pub mod tls;
 
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,97 @@
+use stallcast_clock::spawn_thread;
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::time::{Duration, Instant};
+
+/// The OS's resolver cannot be cancelled: after this it is left to itself and asked anew.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Least time between two questions.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Answers older than this are asked for again when there is reason to.
+const FRESH: Duration = Duration::from_secs(30);
+
+/// Addresses of one host, looked up on a thread of its own so that nothing waits for DNS.
+pub(super) struct Resolver {
+    host: String,
+    port: u16,
+    known: Vec<SocketAddr>,
+    asked: Option<Instant>,
+    answer: Option<Receiver<io::Result<Vec<SocketAddr>>>>,
+    turn: usize,
+}
+
+impl Resolver {
+    pub fn new(host: &str, port: u16) -> Self {
+        let known = host.parse::<IpAddr>().map_or_else(|_| vec![], |ip| vec![SocketAddr::new(ip, port)]);
+        Self { host: host.to_owned(), port, known, asked: None, answer: None, turn: 0 }
+    }
+
+    /// The next address to try, in turn; `None` while there is none. Never blocks.
+    pub fn next(&mut self) -> Option<SocketAddr> {
+        self.look();
+        let address = self.known.get(self.turn % self.known.len().max(1)).copied();
+        self.turn = self.turn.wrapping_add(1);
+        address
+    }
+
+    fn look(&mut self) {
+        if self.host.parse::<IpAddr>().is_ok() {
+            return;
+        }
+        match self.answer.as_ref().map(Receiver::try_recv) {
+            Some(Ok(Ok(found))) if !found.is_empty() => {
+                self.known = interleaved(&found);
+                (self.answer, self.turn) = (None, 0);
+            }
+            Some(Ok(_) | Err(TryRecvError::Disconnected)) => self.answer = None,
+            Some(Err(TryRecvError::Empty)) | None => {}
+        }
+        let age = self.asked.map_or(Duration::MAX, |at| at.elapsed());
+        let due = match (&self.answer, self.known.is_empty()) {
+            (Some(_), _) => age > PATIENCE,
+            (None, true) => age > PAUSE,
+            (None, false) => age > FRESH,
+        };
+        if due {
+            self.asked = Some(Instant::now());
+            let (host, port) = (self.host.clone(), self.port);
+            let (tell, answer) = channel();
+            let started = spawn_thread("rtmp-dns", move || {
+                let _ = tell.send((host.as_str(), port).to_socket_addrs().map(Iterator::collect));
+            });
+            self.answer = started.ok().map(|_| answer);
+        }
+    }
+}
+
+/// Both families in turn, the one the OS prefers first: a broken one costs one try.
+fn interleaved(found: &[SocketAddr]) -> Vec<SocketAddr> {
+    let preferred = found.first().is_some_and(SocketAddr::is_ipv4);
+    let (mut first, mut second): (Vec<_>, Vec<_>) = found.iter().rev().copied().partition(|a| a.is_ipv4() == preferred);
+    std::iter::from_fn(|| {
+        std::mem::swap(&mut first, &mut second);
+        second.pop().or_else(|| first.pop())
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_take_turns() {
+        let [a, b, c, x] = ["1.1.1.1:1", "1.1.1.2:1", "1.1.1.3:1", "[::1]:1"].map(|t| t.parse::<SocketAddr>().unwrap_or_else(|e| panic!("{e}")));
+        assert_eq!(interleaved(&[a, b, c, x]), [a, x, b, c]);
+        assert_eq!(interleaved(&[x, a, b, c]), [x, a, b, c]);
+        assert_eq!(interleaved(&[]), []);
+    }
+
+    #[test]
+    fn an_address_needs_no_lookup() {
+        let mut resolver = Resolver::new("::1", 1935);
+        assert_eq!(resolver.next().map(|a| a.to_string()).as_deref(), Some("[::1]:1935"));
+        assert!(resolver.answer.is_none());
+    }
+}

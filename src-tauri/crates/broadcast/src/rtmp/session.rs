@@ -1,0 +1,519 @@
+use crate::Target;
+use bytes::{BufMut, Bytes, BytesMut};
+use rml_rtmp::chunk_io::{ChunkDeserializer, ChunkSerializer};
+use rml_rtmp::handshake::{Handshake, HandshakeProcessResult, PeerType};
+use rml_rtmp::messages::{MessagePayload, RtmpMessage, UserControlEventType};
+use rml_rtmp::rml_amf0::Amf0Value;
+use rml_rtmp::time::RtmpTimestamp;
+use stallcast_media::{Packet, Pts, StreamConfig, Track};
+use std::collections::HashMap;
+use std::fmt::Display;
+use thiserror::Error;
+
+/// Payload bytes of one chunk: what OBS uses everywhere.
+const CHUNK: u32 = 4096;
+/// Longer commands are no answers to ours; their nesting would be recursion.
+const LONGEST_COMMAND: usize = 8 << 10;
+/// What servers know as a publishing encoder.
+const FLASH_VERSION: &str = "FMLE/3.0 (compatible; FMSc/1.0)";
+
+const CONNECT: f64 = 1.0;
+const RELEASE: f64 = 2.0;
+const FC_PUBLISH: f64 = 3.0;
+const CREATE: f64 = 4.0;
+const PUBLISH: f64 = 5.0;
+
+/// The server does not speak RTMP, or we cannot. Never holds a secret.
+#[derive(Debug, Error)]
+#[error("RTMP: {0}")]
+pub(super) struct ProtocolError(String);
+
+impl ProtocolError {
+    /// Reading what the server sent failed inside.
+    pub fn fault() -> Self {
+        Self("fault while reading".to_owned())
+    }
+}
+
+fn protocol(error: impl Display) -> ProtocolError {
+    ProtocolError(error.to_string())
+}
+
+/// How far a publication has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    Handshake,
+    Connect,
+    Create,
+    /// The server has been told the key.
+    Publish,
+    /// It said `NetStream.Publish.Start`.
+    Live,
+}
+
+/// What the server said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum News {
+    /// Media may be sent.
+    Live,
+    /// It refuses, or ends what it had accepted: its status code.
+    Refused(String),
+}
+
+/// The client side of one RTMP publication, without a socket: bytes in, bytes out.
+///
+/// Built on the chunk and message layers of `rml_rtmp` instead of its session: that one hides the status code of a
+/// refused connection and acknowledges wrong counts.
+pub(super) struct Session {
+    target: Target,
+    stage: Stage,
+    handshake: Handshake,
+    reader: ChunkDeserializer,
+    writer: ChunkSerializer,
+    /// To be sent, in order.
+    pub out: Vec<u8>,
+    stream: u32,
+    /// For acknowledgements: what has come, what we have said of it, what the server wants to hear of.
+    received: u64,
+    acknowledged: u64,
+    window: u64,
+    last_video: Option<u32>,
+    last_audio: Option<u32>,
+}
+
+impl Session {
+    pub fn new(target: Target) -> Result<Self, ProtocolError> {
+        let mut handshake = Handshake::new(PeerType::Client);
+        let out = handshake.generate_outbound_p0_and_p1().map_err(protocol)?;
+        Ok(Self {
+            target,
+            stage: Stage::Handshake,
+            handshake,
+            reader: ChunkDeserializer::new(),
+            writer: ChunkSerializer::new(),
+            out,
+            stream: 0,
+            received: 0,
+            acknowledged: 0,
+            window: 0,
+            last_video: None,
+            last_audio: None,
+        })
+    }
+
+    pub const fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// Takes what the server sent.
+    pub fn input(&mut self, bytes: &[u8]) -> Result<Option<News>, ProtocolError> {
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        if self.stage == Stage::Handshake {
+            return match self.handshake.process_bytes(bytes).map_err(protocol)? {
+                HandshakeProcessResult::InProgress { response_bytes } => {
+                    self.out.extend(response_bytes);
+                    Ok(None)
+                }
+                HandshakeProcessResult::Completed { response_bytes, remaining_bytes } => {
+                    self.out.extend(response_bytes);
+                    self.connect()?;
+                    self.input(&remaining_bytes)
+                }
+            };
+        }
+        self.received += bytes.len() as u64;
+        let mut news = None;
+        let mut next = bytes;
+        while let Some(payload) = self.reader.get_next_message(next).map_err(protocol)? {
+            next = &[];
+            if payload.data.len() > LONGEST_COMMAND {
+                continue;
+            }
+            // A message we cannot read is not for us.
+            let Ok(message) = payload.to_rtmp_message() else { continue };
+            news = self.message(message)?.or(news);
+        }
+        if self.window > 0 && self.received - self.acknowledged >= self.window {
+            self.acknowledged = self.received;
+            // The count wraps at 32 bits, as the protocol says.
+            self.control(RtmpMessage::Acknowledgement { sequence_number: (self.received & 0xFFFF_FFFF) as u32 })?;
+        }
+        Ok(news)
+    }
+
+    fn message(&mut self, message: RtmpMessage) -> Result<Option<News>, ProtocolError> {
+        match message {
+            RtmpMessage::SetChunkSize { size } => self.reader.set_max_chunk_size(size as usize).map_err(protocol)?,
+            RtmpMessage::WindowAcknowledgement { size } => self.window = u64::from(size),
+            RtmpMessage::SetPeerBandwidth { size, .. } => self.control(RtmpMessage::WindowAcknowledgement { size })?,
+            RtmpMessage::UserControl { event_type: UserControlEventType::PingRequest, timestamp, .. } => {
+                let pong = RtmpMessage::UserControl { event_type: UserControlEventType::PingResponse, stream_id: None, buffer_length: None, timestamp };
+                self.control(pong)?;
+            }
+            RtmpMessage::Amf0Command { command_name, transaction_id, additional_arguments, .. } => {
+                return self.command(&command_name, transaction_id, additional_arguments);
+            }
+            _ => {}
+        }
+        Ok(None)
+    }
+
+    fn command(&mut self, name: &str, transaction: f64, arguments: Vec<Amf0Value>) -> Result<Option<News>, ProtocolError> {
+        let first = arguments.into_iter().next();
+        let (code, level) = status(first.as_ref());
+        let is = |t: f64| (transaction - t).abs() < 0.5;
+        match name {
+            "_result" if is(CONNECT) && self.stage == Stage::Connect => self.create()?,
+            "_result" if is(CREATE) && self.stage == Stage::Create => {
+                let Some(Amf0Value::Number(id)) = first else { return Err(protocol("no stream number")) };
+                if !(0.0..=f64::from(u32::MAX)).contains(&id) {
+                    return Err(protocol("impossible stream number"));
+                }
+                self.stream = id as u32;
+                self.publish()?;
+            }
+            "_error" if is(CONNECT) => return Ok(Some(self.refused(code, "NetConnection.Connect.Rejected"))),
+            "_error" if is(CREATE) => return Ok(Some(self.refused(code, "NetConnection.Call.Failed"))),
+            "_error" if is(PUBLISH) => return Ok(Some(self.refused(code, "NetStream.Publish.Rejected"))),
+            "onStatus" => match code {
+                Some("NetStream.Publish.Start") => {
+                    if self.stage == Stage::Publish {
+                        self.stage = Stage::Live;
+                        return Ok(Some(News::Live));
+                    }
+                }
+                Some(c) if level == Some("error") || is_refusal(c) => return Ok(Some(self.refused(code, "NetStream.Failed"))),
+                None if level == Some("error") => return Ok(Some(self.refused(None, "NetStream.Failed"))),
+                _ => {}
+            },
+            "close" => return Ok(Some(News::Refused("NetConnection.Connect.Closed".to_owned()))),
+            _ => {}
+        }
+        Ok(None)
+    }
+
+    /// The server's words are a stranger's: only what a status code is made of, and never the key, should it repeat it.
+    fn refused(&self, code: Option<&str>, otherwise: &str) -> News {
+        let good = |c: &&str| c.len() <= 64 && c.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)) && !c.contains(self.target.key());
+        News::Refused(code.filter(good).filter(|c| !c.is_empty()).unwrap_or(otherwise).to_owned())
+    }
+
+    fn connect(&mut self) -> Result<(), ProtocolError> {
+        let text = |t: &str| Amf0Value::Utf8String(t.to_owned());
+        let properties = HashMap::from([
+            ("app".to_owned(), text(self.target.app())),
+            ("type".to_owned(), text("nonprivate")),
+            ("flashVer".to_owned(), text(FLASH_VERSION)),
+            ("swfUrl".to_owned(), text(self.target.tc_url())),
+            ("tcUrl".to_owned(), text(self.target.tc_url())),
+        ]);
+        self.stage = Stage::Connect;
+        self.call("connect", CONNECT, Amf0Value::Object(properties), vec![], 0)
+    }
+
+    fn create(&mut self) -> Result<(), ProtocolError> {
+        let larger = self.writer.set_max_chunk_size(CHUNK, RtmpTimestamp::new(0)).map_err(protocol)?;
+        self.out.extend(larger.bytes);
+        let key = Amf0Value::Utf8String(self.target.key().to_owned());
+        self.stage = Stage::Create;
+        self.call("releaseStream", RELEASE, Amf0Value::Null, vec![key.clone()], 0)?;
+        self.call("FCPublish", FC_PUBLISH, Amf0Value::Null, vec![key], 0)?;
+        self.call("createStream", CREATE, Amf0Value::Null, vec![], 0)
+    }
+
+    fn publish(&mut self) -> Result<(), ProtocolError> {
+        let key = Amf0Value::Utf8String(self.target.key().to_owned());
+        self.stage = Stage::Publish;
+        self.call("publish", PUBLISH, Amf0Value::Null, vec![key, Amf0Value::Utf8String("live".to_owned())], self.stream)
+    }
+
+    /// Ends the publication.
+    pub fn close(&mut self) -> Result<(), ProtocolError> {
+        if self.stage < Stage::Publish {
+            return Ok(());
+        }
+        let key = Amf0Value::Utf8String(self.target.key().to_owned());
+        self.call("FCUnpublish", 0.0, Amf0Value::Null, vec![key], 0)?;
+        self.call("deleteStream", 0.0, Amf0Value::Null, vec![Amf0Value::Number(f64::from(self.stream))], 0)
+    }
+
+    fn call(&mut self, name: &str, transaction_id: f64, object: Amf0Value, arguments: Vec<Amf0Value>, stream: u32) -> Result<(), ProtocolError> {
+        let command = RtmpMessage::Amf0Command { command_name: name.to_owned(), transaction_id, command_object: object, additional_arguments: arguments };
+        let payload = command.into_message_payload(RtmpTimestamp::new(0), stream).map_err(protocol)?;
+        self.send(&payload)
+    }
+
+    fn control(&mut self, message: RtmpMessage) -> Result<(), ProtocolError> {
+        let payload = message.into_message_payload(RtmpTimestamp::new(0), 0).map_err(protocol)?;
+        self.send(&payload)
+    }
+
+    fn send(&mut self, payload: &MessagePayload) -> Result<(), ProtocolError> {
+        let packet = self.writer.serialize(payload, false, false).map_err(protocol)?;
+        if self.out.is_empty() { self.out = packet.bytes } else { self.out.extend_from_slice(&packet.bytes) }
+        Ok(())
+    }
+
+    /// What a player must know before the first packet.
+    pub fn headers(&mut self, config: &StreamConfig) -> Result<(), ProtocolError> {
+        let number = |n: u32| Amf0Value::Number(f64::from(n));
+        let (video, audio) = (&config.video, &config.audio);
+        let properties = [
+            ("width", number(video.width)),
+            ("height", number(video.height)),
+            ("framerate", number(video.fps)),
+            ("videocodecid", number(7)),
+            ("videodatarate", number(video.kbps)),
+            ("audiocodecid", number(10)),
+            ("audiodatarate", number(audio.kbps)),
+            ("audiosamplerate", number(audio.rate)),
+            ("audiosamplesize", number(16)),
+            ("audiochannels", number(audio.channels.into())),
+            ("stereo", Amf0Value::Boolean(audio.channels == 2)),
+            ("encoder", Amf0Value::Utf8String(concat!("Stallcast ", env!("CARGO_PKG_VERSION")).to_owned())),
+        ];
+        let properties = properties.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let name = |n: &str| Amf0Value::Utf8String(n.to_owned());
+        let metadata = RtmpMessage::Amf0Data { values: vec![name("@setDataFrame"), name("onMetaData"), Amf0Value::Object(properties)] };
+        let payload = metadata.into_message_payload(RtmpTimestamp::new(0), self.stream).map_err(protocol)?;
+        self.send(&payload)?;
+        self.media(Track::Video, 0, tag(&[0x17, 0, 0, 0, 0], &video.avcc))?;
+        self.media(Track::Audio, 0, tag(&[0xAF, 0], &audio.asc))
+    }
+
+    /// One packet. `origin` is the offset of both tracks: time 0 of this publication.
+    pub fn packet(&mut self, packet: &Packet, origin: Pts) -> Result<(), ProtocolError> {
+        let ms = |at: Pts| u32::try_from(Pts(at - origin).as_ms()).unwrap_or(0);
+        if packet.track == Track::Audio {
+            let at = self.last_audio.map_or(0, |last| last + 1).max(ms(packet.dts));
+            self.last_audio = Some(at);
+            return self.media(Track::Audio, at, tag(&[0xAF, 1], &packet.payload));
+        }
+        // FLV has whole milliseconds: rounding must not make two decoding times equal.
+        let at = self.last_video.map_or(0, |last| last + 1).max(ms(packet.dts));
+        self.last_video = Some(at);
+        let [_, hi, mid, lo] = ms(packet.pts).saturating_sub(at).to_be_bytes();
+        self.media(Track::Video, at, tag(&[if packet.keyframe { 0x17 } else { 0x27 }, 1, hi, mid, lo], &packet.payload))
+    }
+
+    fn media(&mut self, track: Track, ms: u32, data: Bytes) -> Result<(), ProtocolError> {
+        let type_id = if track == Track::Video { 9 } else { 8 };
+        self.send(&MessagePayload { timestamp: RtmpTimestamp::new(ms), type_id, message_stream_id: self.stream, data })
+    }
+}
+
+fn tag(head: &[u8], body: &[u8]) -> Bytes {
+    let mut out = BytesMut::with_capacity(head.len() + body.len());
+    out.put_slice(head);
+    out.put_slice(body);
+    out.freeze()
+}
+
+/// `code` and `level` of an information object.
+fn status(object: Option<&Amf0Value>) -> (Option<&str>, Option<&str>) {
+    let Some(Amf0Value::Object(properties)) = object else { return (None, None) };
+    let text = |name| match properties.get(name) {
+        Some(Amf0Value::Utf8String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    (text("code"), text("level"))
+}
+
+/// Codes that mean no, whatever their level says.
+fn is_refusal(code: &str) -> bool {
+    ["BadName", "BadConnection", "Denied", "Rejected", "Failed", "Unauthorized", "Closed", "InvalidApp", "Unpublish.Success"].iter().any(|word| code.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rml_rtmp::sessions::{ServerSession, ServerSessionConfig, ServerSessionEvent, ServerSessionResult};
+
+    const KEY: &str = "canary?sign=a/b";
+
+    fn session() -> Session {
+        let target = Target::parse("1", "rtmp://host/live/sub", Some(KEY));
+        Session::new(target.unwrap_or_else(|e| panic!("{e}"))).unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    /// A server's handshake, then its session answering everything with yes.
+    struct Server {
+        handshake: Option<Handshake>,
+        session: ServerSession,
+        events: Vec<ServerSessionEvent>,
+    }
+
+    impl Server {
+        fn new() -> (Self, Vec<u8>) {
+            let (session, first) = ServerSession::new(ServerSessionConfig::new()).unwrap_or_else(|e| panic!("{e}"));
+            let mut server = Self { handshake: Some(Handshake::new(PeerType::Server)), session, events: vec![] };
+            let out = server.results(first);
+            (server, out)
+        }
+
+        fn results(&mut self, results: Vec<ServerSessionResult>) -> Vec<u8> {
+            let mut out = vec![];
+            for result in results {
+                match result {
+                    ServerSessionResult::OutboundResponse(packet) => out.extend(packet.bytes),
+                    ServerSessionResult::RaisedEvent(event) => {
+                        if let ServerSessionEvent::ConnectionRequested { request_id, .. } | ServerSessionEvent::PublishStreamRequested { request_id, .. } = &event {
+                            let more = self.session.accept_request(*request_id).unwrap_or_else(|e| panic!("{e}"));
+                            out.extend(self.results(more));
+                        }
+                        self.events.push(event);
+                    }
+                    ServerSessionResult::UnhandleableMessageReceived(_) => {}
+                }
+            }
+            out
+        }
+
+        fn input(&mut self, bytes: &[u8], early: &mut Vec<u8>) -> Vec<u8> {
+            let Some(handshake) = &mut self.handshake else {
+                let results = self.session.handle_input(bytes).unwrap_or_else(|e| panic!("{e}"));
+                return self.results(results);
+            };
+            match handshake.process_bytes(bytes).unwrap_or_else(|e| panic!("{e}")) {
+                HandshakeProcessResult::InProgress { response_bytes } => response_bytes,
+                HandshakeProcessResult::Completed { response_bytes, remaining_bytes } => {
+                    self.handshake = None;
+                    let mut out = response_bytes;
+                    out.append(early);
+                    out.extend(self.input(&remaining_bytes, early));
+                    out
+                }
+            }
+        }
+    }
+
+    /// Runs both until the client has nothing more to say. Bytes travel in crumbs of `crumb`.
+    fn talk(client: &mut Session, server: &mut Server, mut early: Vec<u8>, crumb: usize) -> Vec<News> {
+        let mut news = vec![];
+        while !client.out.is_empty() {
+            let out = std::mem::take(&mut client.out);
+            for piece in out.chunks(crumb) {
+                let answer = server.input(piece, &mut early);
+                for piece in answer.chunks(crumb) {
+                    news.extend(client.input(piece).unwrap_or_else(|e| panic!("{e}")));
+                }
+            }
+        }
+        news
+    }
+
+    fn packet(track: Track, ms: f64, cts_ms: f64, keyframe: bool) -> Packet {
+        let at = |ms: f64| Pts((ms * 1e6) as i64);
+        Packet { track, pts: at(ms + cts_ms), dts: at(ms), duration: 0, keyframe, disposable: false, payload: Bytes::from(vec![7; 9000]) }
+    }
+
+    #[test]
+    fn it_publishes_and_the_server_gets_every_packet_with_its_time() {
+        let mut client = session();
+        let (mut server, early) = Server::new();
+        assert_eq!(talk(&mut client, &mut server, early, 777), [News::Live]);
+        let wanted = server.events.iter().find_map(|e| match e {
+            ServerSessionEvent::PublishStreamRequested { app_name, stream_key, .. } => Some((app_name.clone(), stream_key.clone())),
+            _ => None,
+        });
+        assert_eq!(wanted, Some(("live/sub".to_owned(), KEY.to_owned())));
+
+        server.events.clear();
+        let video = stallcast_media::VideoConfig { width: 720, height: 1280, fps: 30, kbps: 2500, avcc: Bytes::from_static(&[1, 2, 3]) };
+        let audio = stallcast_media::AudioConfig { rate: 48_000, channels: 2, kbps: 128, asc: Bytes::from_static(&[0x11, 0x90]), priming: 1024 };
+        client.headers(&StreamConfig { video, audio }).unwrap_or_else(|e| panic!("{e}"));
+        let origin = Pts((-200.0 / 3.0 * 1e6) as i64);
+        for n in 0..5 {
+            let dts = f64::from(n - 2) * 100.0 / 3.0;
+            client.packet(&packet(Track::Video, dts, 200.0 / 3.0, n == 0), origin).unwrap_or_else(|e| panic!("{e}"));
+            client.packet(&packet(Track::Audio, dts, 0.0, true), origin).unwrap_or_else(|e| panic!("{e}"));
+        }
+        talk(&mut client, &mut server, vec![], usize::MAX);
+        let mut times = (vec![], vec![]);
+        for event in &server.events {
+            match event {
+                ServerSessionEvent::VideoDataReceived { data, timestamp, .. } => times.0.push((timestamp.value, data[0], data[1], data[4], data.len())),
+                ServerSessionEvent::AudioDataReceived { data, timestamp, .. } => times.1.push((timestamp.value, data[0], data[1])),
+                ServerSessionEvent::StreamMetadataChanged { metadata, .. } => {
+                    assert_eq!((metadata.video_width, metadata.video_height, metadata.audio_sample_rate), (Some(720), Some(1280), Some(48_000)));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(times.0[0], (0, 0x17, 0, 0, 8), "the decoder's configuration comes first");
+        assert_eq!(times.0[1..], [(0, 0x17, 1, 67, 9005), (33, 0x27, 1, 67, 9005), (67, 0x27, 1, 66, 9005), (100, 0x27, 1, 67, 9005), (133, 0x27, 1, 67, 9005)]);
+        assert_eq!(times.1, [(0, 0xAF, 0), (0, 0xAF, 1), (33, 0xAF, 1), (67, 0xAF, 1), (100, 0xAF, 1), (133, 0xAF, 1)]);
+
+        server.events.clear();
+        client.close().unwrap_or_else(|e| panic!("{e}"));
+        talk(&mut client, &mut server, vec![], usize::MAX);
+        assert!(server.events.iter().any(|e| matches!(e, ServerSessionEvent::PublishStreamFinished { .. })), "{:?}", server.events);
+    }
+
+    /// A client whose handshake is done, and a server's chunk writer.
+    fn connected() -> (Session, ChunkSerializer) {
+        let mut client = session();
+        let (mut server, _) = Server::new();
+        let answer = server.input(&std::mem::take(&mut client.out), &mut vec![]);
+        client.input(&answer).unwrap_or_else(|e| panic!("{e}"));
+        (client, ChunkSerializer::new())
+    }
+
+    fn say(client: &mut Session, writer: &mut ChunkSerializer, name: &str, transaction_id: f64, object: &[(&str, &str)]) -> Option<News> {
+        let object = object.iter().map(|(k, v)| ((*k).to_owned(), Amf0Value::Utf8String((*v).to_owned()))).collect();
+        let arguments = if name == "_result" && transaction_id > 1.0 { vec![Amf0Value::Number(1.0)] } else { vec![Amf0Value::Object(object)] };
+        let message = RtmpMessage::Amf0Command { command_name: name.to_owned(), transaction_id, command_object: Amf0Value::Null, additional_arguments: arguments };
+        let payload = message.into_message_payload(RtmpTimestamp::new(0), 0).unwrap_or_else(|e| panic!("{e}"));
+        let bytes = writer.serialize(&payload, true, false).unwrap_or_else(|e| panic!("{e}")).bytes;
+        client.input(&bytes).unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    #[test]
+    fn a_refusal_keeps_the_servers_own_code() {
+        let refused = |status: &str| Some(News::Refused(status.to_owned()));
+        let (mut client, mut server) = connected();
+        assert_eq!(say(&mut client, &mut server, "_error", 1.0, &[("code", "NetConnection.Connect.InvalidApp")]), refused("NetConnection.Connect.InvalidApp"));
+
+        let (mut client, mut server) = connected();
+        assert_eq!(say(&mut client, &mut server, "_result", 1.0, &[]), None);
+        assert_eq!(say(&mut client, &mut server, "_error", 2.0, &[("code", "NetConnection.Call.Failed")]), None, "releaseStream may fail");
+        assert_eq!(say(&mut client, &mut server, "_result", 4.0, &[]), None);
+        assert_eq!(client.stage(), Stage::Publish);
+        assert_eq!(say(&mut client, &mut server, "onStatus", 0.0, &[("code", "NetStream.Publish.BadName"), ("level", "error")]), refused("NetStream.Publish.BadName"));
+        assert_eq!(say(&mut client, &mut server, "onStatus", 0.0, &[("code", "NetStream.Publish.Start")]), Some(News::Live));
+        assert_eq!(say(&mut client, &mut server, "onStatus", 0.0, &[("code", "NetStream.Unpublish.Success")]), refused("NetStream.Unpublish.Success"));
+    }
+
+    #[test]
+    fn what_a_server_says_cannot_carry_the_key_or_a_sentence() {
+        for code in [KEY, "canary", "two words", "", "\u{202e}evil", &"x".repeat(65)] {
+            let target = Target::parse("1", "rtmp://host/live", Some("canary")).unwrap_or_else(|e| panic!("{e}"));
+            let (mut client, mut server) = connected();
+            client.target = target;
+            let news = say(&mut client, &mut server, "_error", 1.0, &[("code", code)]);
+            assert_eq!(news, Some(News::Refused("NetConnection.Connect.Rejected".to_owned())), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_stranger_is_an_error_and_no_panic() {
+        assert!(session().input(b"HTTP/1.1 400 Bad Request\r\n\r\n").is_err());
+        let mut noise = 0x1234_5678_u32;
+        for _ in 0..200 {
+            let (mut client, _) = connected();
+            let bytes: Vec<u8> = std::iter::repeat_with(|| {
+                noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (noise >> 24) as u8
+            })
+            .take(2000)
+            .collect();
+            for piece in bytes.chunks(97) {
+                if client.input(piece).is_err() {
+                    break;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,16 @@
+use std::io;
+use std::net::TcpStream;
+
+/// Options before connecting.
+pub(crate) fn prepare(stream: &TcpStream) -> io::Result<()> {
+    #[cfg(unix)]
+    rustix::io::fcntl_setfd(stream, rustix::io::FdFlags::CLOEXEC)?;
+    #[cfg(not(unix))]
+    let _ = stream;
+    Ok(())
+}
+
+/// Not known here: a stuck peer shows when the bounded send buffer is full.
+pub(crate) fn unsent(_stream: &TcpStream) -> Option<u64> {
+    None
+}

@@ -1,0 +1,351 @@
+//! Publishing to a real nginx-rtmp: what arrives, and what happens when links, servers and keys fail.
+
+mod support;
+
+use stallcast_broadcast::{LinkFigures, LinkPhase, RtmpSink, SinkEvent, Target};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::{Duration, Instant};
+use support::clip::{Clip, Player};
+use support::look::look;
+use support::nginx::Nginx;
+use support::proxy::Proxy;
+use support::tls::Terminator;
+use support::wait_for;
+
+/// Two-second GOP and B-frames, as a show has by default.
+static SHOW: LazyLock<Arc<Clip>> = LazyLock::new(|| Arc::new(Clip::new(2, 60, 800)));
+/// A keyframe each half second: stands for an encoder that answers `want_keyframe`.
+static WILLING: LazyLock<Arc<Clip>> = LazyLock::new(|| Arc::new(Clip::new(0, 15, 800)));
+
+struct Publication {
+    sink: Arc<Mutex<Option<RtmpSink>>>,
+    events: Receiver<SinkEvent>,
+    keyframes: Arc<AtomicU64>,
+    _player: Player,
+}
+
+impl Publication {
+    fn start(target: Target, clip: &Arc<Clip>) -> Self {
+        let (tell, events) = channel();
+        let keyframes = Arc::new(AtomicU64::new(0));
+        let asked = Arc::clone(&keyframes);
+        let sink = RtmpSink::start(
+            target,
+            clip.config.clone(),
+            move |e| {
+                let _ = tell.send(e);
+            },
+            move || {
+                asked.fetch_add(1, Ordering::SeqCst);
+            },
+        );
+        let sink = Arc::new(Mutex::new(Some(sink.unwrap())));
+        let input = Arc::clone(&sink);
+        let player = clip.play(move |packet| {
+            if let Some(sink) = &*input.lock().unwrap() {
+                sink.push(packet);
+            }
+        });
+        Self { sink, events, keyframes, _player: player }
+    }
+
+    fn expect(&self, event: &SinkEvent, limit: Duration) -> Duration {
+        let begun = Instant::now();
+        loop {
+            match self.events.recv_timeout(limit.saturating_sub(begun.elapsed())) {
+                Ok(got) if got == *event => return begun.elapsed(),
+                // A loaded machine may be slow in between.
+                Ok(SinkEvent::Slow) => {}
+                other => panic!("{other:?} instead of {event:?} after {:?}", begun.elapsed()),
+            }
+        }
+    }
+
+    fn figures(&self) -> LinkFigures {
+        self.sink.lock().unwrap().as_ref().unwrap().figures()
+    }
+
+    fn finish(self, limit: Duration) -> (LinkFigures, Duration) {
+        let sink = self.sink.lock().unwrap().take().unwrap();
+        let begun = Instant::now();
+        (sink.finish(limit), begun.elapsed())
+    }
+}
+
+fn target(url: &str, key: &str) -> Target {
+    Target::parse("t", url, Some(key)).unwrap()
+}
+
+fn secs(s: f64) -> Duration {
+    Duration::from_secs_f64(s)
+}
+
+#[test]
+fn what_arrives_is_the_show() {
+    for clip in [&*SHOW, &*WILLING] {
+        let nginx = Nginx::start(None);
+        let publication = Publication::start(target(&Nginx::url(nginx.address()), "show"), clip);
+        let taken = publication.expect(&SinkEvent::Accepted, secs(5.0));
+        println!("accepted after {taken:?}");
+        wait_for("six seconds of media", secs(12.0), || (publication.figures().bytes_sent > 6 * 100_000).then_some(()));
+        let figures = publication.figures();
+        assert_eq!((figures.phase, figures.reconnects, figures.dropped), (LinkPhase::Publishing, 0, 0));
+        assert!(figures.behind < secs(1.0), "{:?}", figures.behind);
+        let (figures, took) = publication.finish(secs(2.0));
+        assert_eq!(figures.phase, LinkPhase::Closed);
+        assert!(took < secs(1.5), "{took:?}");
+
+        let file = wait_for("a closed file", secs(3.0), || nginx.log().contains("deleteStream").then(|| nginx.recorded().pop()).flatten());
+        let seen = look(&file);
+        assert!(seen.pictures.len() > 150, "{}", seen.pictures.len());
+        assert!(seen.video_dts.windows(2).all(|w| w[1] > w[0]));
+        assert!(seen.pictures.windows(2).all(|w| (w[1] - w[0] - 1.0 / 30.0).abs() < 0.0015), "no picture lost or doubled: {:?}", seen.pictures);
+        assert!(seen.sounds.windows(2).all(|w| (w[1] - w[0] - 1024.0 / 48_000.0).abs() < 0.0015), "{:?}", seen.sounds);
+        let offsets = seen.offsets();
+        assert!(offsets.len() >= 4 && offsets.iter().all(|o| o.abs() < 0.003), "{offsets:?}");
+    }
+}
+
+#[test]
+fn a_dead_ingest_is_found_again_as_soon_as_it_is_back() {
+    let mut nginx = Nginx::start(None);
+    let publication = Publication::start(target(&Nginx::url(nginx.address()), "again"), &WILLING);
+    publication.expect(&SinkEvent::Accepted, secs(5.0));
+    for round in 1..=2 {
+        wait_for("some media", secs(10.0), || (publication.figures().behind < secs(1.0)).then_some(()));
+        nginx.kill();
+        let noticed = publication.expect(&SinkEvent::Lost, secs(5.0));
+        assert!(noticed < secs(1.0), "a closed connection is no riddle: {noticed:?}");
+        assert_eq!(publication.figures().phase, LinkPhase::Reconnecting);
+        // Nobody answers; the sink must go on asking.
+        assert!(publication.events.recv_timeout(secs(1.5)).is_err());
+        nginx.run();
+        let back = publication.expect(&SinkEvent::Back, secs(6.0));
+        println!("back after {back:?}");
+        assert_eq!(publication.figures().reconnects, round);
+    }
+    assert!(publication.figures().dropped > 0, "what nobody got is counted");
+    publication.finish(secs(2.0));
+    let file = wait_for("a closed file", secs(3.0), || nginx.log().contains("deleteStream").then(|| nginx.recorded().pop()).flatten());
+    let seen = look(&file);
+    assert!(seen.pictures[0] < 0.1, "each session begins at 0: {}", seen.pictures[0]);
+    assert!(seen.offsets().iter().all(|o| o.abs() < 0.003), "{:?}", seen.offsets());
+}
+
+#[test]
+fn a_name_on_air_is_refused_for_good_and_the_first_publisher_not_disturbed() {
+    let nginx = Nginx::start(None);
+    let first = Publication::start(target(&Nginx::url(nginx.address()), "name"), &SHOW);
+    first.expect(&SinkEvent::Accepted, secs(5.0));
+    let second = Publication::start(target(&Nginx::url(nginx.address()), "name"), &SHOW);
+    second.expect(&SinkEvent::Refused { status: "NetStream.Publish.BadName".into() }, secs(5.0));
+    assert_eq!(second.figures().phase, LinkPhase::Refused);
+    let (figures, took) = second.finish(secs(2.0));
+    assert_eq!(figures.phase, LinkPhase::Refused);
+    assert!(took < secs(0.5), "{took:?}");
+    assert_eq!(first.figures().phase, LinkPhase::Publishing);
+    assert!(first.events.try_recv().is_err());
+}
+
+#[test]
+fn a_platform_that_still_holds_the_old_connection_is_asked_until_it_lets_go() {
+    let nginx = Nginx::start(None);
+    let proxy = Proxy::start(nginx.address());
+    let publication = Publication::start(target(&Nginx::url(proxy.address()), "held"), &WILLING);
+    publication.expect(&SinkEvent::Accepted, secs(5.0));
+    // Our side is cut off, the server's is not: it answers BadName.
+    proxy.cut_clients();
+    publication.expect(&SinkEvent::Lost, secs(5.0));
+    wait_for("two refused tries", secs(10.0), || (proxy.accepted() >= 3).then_some(()));
+    assert_eq!(publication.figures().phase, LinkPhase::Reconnecting, "refused, but not for good");
+    proxy.release_server();
+    let back = publication.expect(&SinkEvent::Back, secs(6.0));
+    println!("let go: back after {back:?}");
+}
+
+#[test]
+fn a_key_that_is_answered_by_closing_is_refused() {
+    let door = TcpListener::bind("127.0.0.1:0").unwrap();
+    let nginx = Nginx::start(Some(door.local_addr().unwrap()));
+    std::thread::spawn(move || {
+        for mut asked in door.incoming().map_while(Result::ok) {
+            let _ = asked.read(&mut [0; 4096]);
+            let _ = asked.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        }
+    });
+    let url = format!("rtmp://{}/guarded", nginx.address());
+    let publication = Publication::start(target(&url, "wrong"), &SHOW);
+    let after = publication.expect(&SinkEvent::Refused { status: "Connection.Closed".into() }, secs(10.0));
+    println!("refused after {after:?}");
+}
+
+#[test]
+fn an_application_that_does_not_exist_is_refused() {
+    let nginx = Nginx::start(None);
+    let url = format!("rtmp://{}/nowhere", nginx.address());
+    let publication = Publication::start(target(&url, "key"), &SHOW);
+    assert!(matches!(publication.events.recv_timeout(secs(15.0)), Ok(SinkEvent::Refused { .. })));
+}
+
+#[test]
+fn a_peer_that_stops_reading_is_noticed_within_five_seconds() {
+    let nginx = Nginx::start(None);
+    let proxy = Proxy::start(nginx.address());
+    let publication = Publication::start(target(&Nginx::url(proxy.address()), "frozen"), &WILLING);
+    publication.expect(&SinkEvent::Accepted, secs(5.0));
+    wait_for("some media", secs(5.0), || (publication.figures().bytes_sent > 150_000).then_some(()));
+    proxy.freeze(true);
+    let noticed = publication.expect(&SinkEvent::Lost, secs(8.0));
+    println!("half open: noticed after {noticed:?}");
+    assert!(noticed < secs(5.5), "{noticed:?}");
+    // It takes connections and says nothing: ours to wait for it, without ever calling it refused.
+    assert!(publication.events.recv_timeout(secs(2.0)).is_err());
+    proxy.freeze(false);
+    let back = publication.expect(&SinkEvent::Back, secs(15.0));
+    println!("thawed: back after {back:?}");
+    assert!(publication.figures().dropped > 0);
+}
+
+#[test]
+fn tls_with_an_own_authority_works_and_a_strangers_is_refused() {
+    let nginx = Nginx::start(None);
+    let tls = Terminator::start(nginx.address());
+    let url = format!("rtmps://{}/live", tls.address);
+    let trusting = target(&url, "secure").trusting(tls.authority.as_bytes()).unwrap();
+    let publication = Publication::start(trusting, &SHOW);
+    publication.expect(&SinkEvent::Accepted, secs(5.0));
+    wait_for("four seconds of media", secs(12.0), || (publication.figures().bytes_sent > 4 * 100_000).then_some(()));
+    let (figures, took) = publication.finish(secs(2.0));
+    assert!(took < secs(1.5), "{took:?}");
+    assert_eq!((figures.phase, figures.dropped), (LinkPhase::Closed, 0));
+    let file = wait_for("a closed file", secs(3.0), || nginx.log().contains("deleteStream").then(|| nginx.recorded().pop()).flatten());
+    assert!(look(&file).offsets().iter().all(|o| o.abs() < 0.003));
+
+    let stranger = Publication::start(target(&url, "secure"), &SHOW);
+    stranger.expect(&SinkEvent::Refused { status: "Connection.NotTrusted".into() }, secs(5.0));
+}
+
+/// Takes connections and never says a word.
+fn mute() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+#[test]
+fn it_ends_within_two_seconds_from_every_state() {
+    let (_listener, silent) = mute();
+    let refusing = mute().1;
+    let frozen_nginx = Nginx::start(None);
+    let proxy = Proxy::start(frozen_nginx.address());
+    let places = [
+        ("unreachable", "rtmp://192.0.2.1/live".to_owned()),
+        ("no such name", "rtmp://no-such-host.invalid/live".to_owned()),
+        ("nobody listens", Nginx::url(refusing)),
+        ("silent", Nginx::url(silent)),
+        ("silent under TLS", format!("rtmps://{silent}/live")),
+        ("stopped reading", Nginx::url(proxy.address())),
+    ];
+    let publications: Vec<_> = places.iter().map(|(name, url)| (*name, Publication::start(target(url, "k"), &WILLING))).collect();
+    publications[5].1.expect(&SinkEvent::Accepted, secs(5.0));
+    proxy.freeze(true);
+    publications[5].1.expect(&SinkEvent::Slow, secs(8.0).max(secs(5.0)));
+    for (name, publication) in publications {
+        let phase = publication.figures().phase;
+        let (figures, took) = publication.finish(secs(10.0));
+        println!("{name} ({phase:?}): closed after {took:?}");
+        assert!(took < secs(2.3), "{name}: {took:?}");
+        assert_eq!(figures.phase, LinkPhase::Closed, "{name}");
+    }
+}
+
+#[test]
+fn a_server_that_speaks_something_else_is_refused() {
+    let (listener, address) = mute();
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().map_while(Result::ok) {
+            let _ = client.read(&mut [0; 1]);
+            let _ = client.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+        }
+    });
+    let publication = Publication::start(target(&Nginx::url(address), "k"), &SHOW);
+    publication.expect(&SinkEvent::Refused { status: "Connection.Closed".into() }, secs(25.0));
+}
+
+/// Two ends of a cable: ours and one in a namespace. `None` where this user may not.
+struct Cable {
+    name: String,
+}
+
+impl Cable {
+    fn plug() -> Option<Self> {
+        let name = format!("sc{}", std::process::id());
+        let cable = Self { name };
+        let (n, v) = (cable.name.clone(), cable.veth());
+        let done = cable.ip(&format!("netns add {n}"))
+            && cable.ip(&format!("link add {v} type veth peer name inside netns {n}"))
+            && cable.ip(&format!("addr add 10.213.7.1/30 dev {v}"))
+            && cable.ip(&format!("link set {v} up"))
+            && cable.ip(&format!("-n {n} addr add 10.213.7.2/30 dev inside"))
+            && cable.ip(&format!("-n {n} link set inside up"))
+            && cable.ip(&format!("-n {n} link set lo up"));
+        done.then_some(cable)
+    }
+
+    fn veth(&self) -> String {
+        format!("v{}", self.name)
+    }
+
+    fn ip(&self, arguments: &str) -> bool {
+        Command::new("ip").args(arguments.split(' ')).output().is_ok_and(|o| o.status.success())
+    }
+
+    fn pull(&self, out: bool) {
+        assert!(self.ip(&format!("-n {} link set inside {}", self.name, if out { "down" } else { "up" })));
+    }
+}
+
+impl Drop for Cable {
+    fn drop(&mut self) {
+        self.ip(&format!("link del {}", self.veth()));
+        self.ip(&format!("netns del {}", self.name));
+    }
+}
+
+#[test]
+fn a_pulled_cable_is_survived_or_replaced() {
+    let Some(cable) = Cable::plug() else {
+        eprintln!("skipped: no right to make a network namespace");
+        return;
+    };
+    let nginx = Nginx::at("10.213.7.2:1935".parse().unwrap(), None, Some(&cable.name));
+    let publication = Publication::start(target("rtmp://10.213.7.2/live", "cable"), &WILLING);
+    publication.expect(&SinkEvent::Accepted, secs(5.0));
+    wait_for("some media", secs(5.0), || (publication.figures().bytes_sent > 150_000).then_some(()));
+
+    // A short cut: the connection is kept.
+    cable.pull(true);
+    assert!(publication.events.recv_timeout(secs(1.5)).is_err(), "nothing is lost yet");
+    cable.pull(false);
+    wait_for("caught up", secs(8.0), || (publication.figures().behind < secs(0.5)).then_some(()));
+    assert_eq!(publication.figures().reconnects, 0);
+    while publication.events.try_recv().is_ok() {}
+
+    // A long one: noticed, and back soon after it ends.
+    cable.pull(true);
+    let noticed = publication.expect(&SinkEvent::Lost, secs(6.0));
+    println!("cable: noticed after {noticed:?}");
+    assert!(noticed < secs(5.0), "{noticed:?}");
+    assert!(publication.events.recv_timeout(secs(3.0)).is_err());
+    cable.pull(false);
+    let back = publication.expect(&SinkEvent::Back, secs(6.0));
+    println!("cable: back after {back:?}, {} new connections, keyframe asked for {} times", publication.figures().reconnects, publication.keyframes.load(Ordering::SeqCst));
+    assert_eq!(publication.figures().phase, LinkPhase::Publishing);
+    drop(publication);
+    drop(nginx);
+}

@@ -1,0 +1,90 @@
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// A TCP proxy on loopback that can misbehave.
+pub struct Proxy {
+    address: SocketAddr,
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    frozen: AtomicBool,
+    accepted: AtomicU64,
+    pairs: Mutex<Vec<(TcpStream, TcpStream)>>,
+}
+
+impl Proxy {
+    /// Forwards to `server`. Its receive buffer is small, so that a frozen proxy is noticed as one.
+    pub fn start(server: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        rustix::net::sockopt::set_socket_recv_buffer_size(&listener, 32 << 10).unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = Arc::new(State::default());
+        let mine = Arc::clone(&state);
+        std::thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                mine.accepted.fetch_add(1, Ordering::SeqCst);
+                let Ok(server) = TcpStream::connect(server) else { continue };
+                let clone = |s: &TcpStream| s.try_clone().unwrap();
+                mine.pairs.lock().unwrap().push((clone(&client), clone(&server)));
+                let (up, down) = (Arc::clone(&mine), Arc::clone(&mine));
+                let (c, s) = (clone(&client), clone(&server));
+                std::thread::spawn(move || up.pump(client, server));
+                std::thread::spawn(move || down.pump(s, c));
+            }
+        });
+        Self { address, state }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Connections taken so far.
+    pub fn accepted(&self) -> u64 {
+        self.state.accepted.load(Ordering::SeqCst)
+    }
+
+    /// Stops reading on every connection, or goes on.
+    pub fn freeze(&self, frozen: bool) {
+        self.state.frozen.store(frozen, Ordering::SeqCst);
+    }
+
+    /// Closes all connections to clients; the server does not hear of it.
+    pub fn cut_clients(&self) {
+        for (client, _) in &*self.state.pairs.lock().unwrap() {
+            let _ = client.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Now it does.
+    pub fn release_server(&self) {
+        for (_, server) in self.state.pairs.lock().unwrap().drain(..1) {
+            let _ = server.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+impl State {
+    fn pump(&self, mut from: TcpStream, mut to: TcpStream) {
+        let mut chunk = [0; 16 << 10];
+        loop {
+            while self.frozen.load(Ordering::SeqCst) {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            match from.read(&mut chunk) {
+                Ok(got) if got > 0 => {
+                    if to.write_all(&chunk[..got]).is_err() {
+                        return;
+                    }
+                }
+                // A closed side is not passed on: the test says when the other hears of it.
+                _ => return,
+            }
+        }
+    }
+}
