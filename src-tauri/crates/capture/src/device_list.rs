@@ -1,3 +1,6 @@
+use crate::camera::door::{self, Door};
+use crate::camera::{self, bounded};
+use crate::mic;
 use serde::Serialize;
 
 /// What is plugged in.
@@ -45,5 +48,31 @@ pub struct MicDevice {
 /// Asks the drivers what is there. May take seconds, never panics.
 #[must_use]
 pub fn devices() -> DeviceList {
-    DeviceList::default()
+    let microphones = stallcast_clock::spawn_thread("mic-list", || bounded("mics", camera::LIST_LIMIT, mic::list).unwrap_or_default());
+    let cameras = cameras(door::of_this_system());
+    DeviceList { cameras, microphones: microphones.ok().and_then(|thread| thread.join().ok()).unwrap_or_default() }
+}
+
+/// Each is asked on a thread of its own: one that hangs does not hide the others.
+fn cameras(door: &'static dyn Door) -> Vec<CameraDevice> {
+    let asked: Vec<_> = camera::list(door)
+        .into_iter()
+        .map(|found| {
+            let id = found.id.clone();
+            let ask = move || bounded("camera-modes", camera::LIST_LIMIT, move || door.modes(&id));
+            (found, stallcast_clock::spawn_thread("camera-ask", ask))
+        })
+        .collect();
+    asked
+        .into_iter()
+        .map(|(found, answer)| {
+            let modes = answer.ok().and_then(|thread| thread.join().ok()).flatten().and_then(Result::ok).unwrap_or_default();
+            let mut modes: Vec<CameraMode> = modes
+                .iter()
+                .map(|m| CameraMode { width: m.width, height: m.height, fps: m.fps(), format: m.layout().to_owned() })
+                .collect();
+            modes.dedup();
+            CameraDevice { id: found.id, name: found.name, modes }
+        })
+        .collect()
 }

@@ -3,9 +3,11 @@
 //! Owns: the device list, opening and watching devices (lost, back, reopened for ever), media files read at their own
 //! pace, the drawn demo. Must never know: encoding, the program clock, shops.
 
+mod camera;
 mod demo;
 mod device_list;
 mod file;
+mod mic;
 mod news;
 mod sound_queue;
 mod timing;
@@ -29,8 +31,7 @@ pub struct FileSources {
 /// # Errors
 /// It is missing, held by another program, forbidden, or delivers nothing usable.
 pub fn open_camera(id: Option<&str>, canvas: Canvas) -> Result<Box<dyn VideoSource>, SourceError> {
-    let _ = canvas;
-    Err(SourceError { kind: SourceErrorKind::Missing, name: id.unwrap_or_default().to_owned(), detail: String::new() })
+    camera::open(camera::door::of_this_system(), id, canvas).map(|source| Box::new(source) as _)
 }
 
 /// Opens a microphone; `None`: the system's default.

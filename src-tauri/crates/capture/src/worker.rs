@@ -56,6 +56,11 @@ impl Worker {
         Ok(Self { halt, ended, thread: Some(thread) })
     }
 
+    /// Has it ended, told to or not?
+    pub(crate) fn is_over(&self) -> bool {
+        self.ended.is_set()
+    }
+
     /// Tells the thread to end without waiting for it; the answer tells when it has.
     pub(crate) fn abandon(mut self) -> Ended {
         self.halt.set();

@@ -1,0 +1,164 @@
+//! The life of a camera, against doors in memory, and the door of other systems against the imitation camera.
+
+use super::door::{Door, Found, Reel, Trouble};
+use super::door_nokhwa::Nokhwa;
+use super::mode::Mode;
+use super::{CameraSource, open};
+use stallcast_media::{Canvas, Frame, FramePool, HealthCode, PixelFormat, SourceErrorKind, VideoFormat, VideoSource as _};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+#[path = "../../tests/support/mod.rs"]
+#[expect(dead_code, reason = "shared with the tests that run the probe")]
+mod support;
+
+const CANVAS: Canvas = Canvas { width: 320, height: 240, fps: 30 };
+const FORMAT: VideoFormat = VideoFormat { width: 16, height: 16, pixel: PixelFormat::Yuyv };
+
+/// What a driver does at its n-th opening.
+#[derive(Debug, Clone, Copy)]
+enum Deed {
+    Refuse(SourceErrorKind),
+    Panic,
+    /// Delivers so many pictures and then hangs in the driver.
+    Hang(usize),
+    /// Delivers so many pictures and then panics.
+    Break(usize),
+    Deliver,
+}
+
+/// A driver in memory with a camera for each script.
+struct Driver {
+    cameras: Vec<(&'static [Deed], AtomicUsize)>,
+}
+
+impl Driver {
+    fn of(scripts: &[&'static [Deed]]) -> &'static Self {
+        Box::leak(Box::new(Self { cameras: scripts.iter().map(|script| (*script, AtomicUsize::new(0))).collect() }))
+    }
+}
+
+impl Door for Driver {
+    fn list(&self) -> Vec<Found> {
+        (0..self.cameras.len()).map(|i| Found { id: i.to_string(), name: format!("camera {i}") }).collect()
+    }
+
+    fn modes(&self, _id: &str) -> Result<Vec<Mode>, Trouble> {
+        Ok(vec![])
+    }
+
+    fn open(&self, id: &str, _canvas: Canvas, pool: &FramePool) -> Result<Box<dyn Reel>, Trouble> {
+        let (script, opened) = &self.cameras[id.parse::<usize>().map_err(|e| Trouble::new(SourceErrorKind::Missing, e))?];
+        let deed = script[opened.fetch_add(1, Ordering::SeqCst).min(script.len() - 1)];
+        match deed {
+            Deed::Refuse(kind) => Err(Trouble::new(kind, "refused")),
+            Deed::Panic => panic!("a driver's library fails"),
+            _ => Ok(Box::new(Film { deed, shown: 0, pool: pool.clone() })),
+        }
+    }
+}
+
+struct Film {
+    deed: Deed,
+    shown: usize,
+    pool: FramePool,
+}
+
+impl Reel for Film {
+    fn format(&self) -> (VideoFormat, f64) {
+        (FORMAT, 30.0)
+    }
+
+    fn next(&mut self, _limit: Duration) -> Result<Option<Frame>, Trouble> {
+        self.shown += 1;
+        match self.deed {
+            Deed::Hang(after) if self.shown > after => loop {
+                std::thread::park();
+            },
+            Deed::Break(after) if self.shown > after => panic!("a driver's library fails"),
+            _ => {}
+        }
+        std::thread::sleep(Duration::from_millis(10));
+        Ok(Some(Frame::new(FORMAT, crate::timing::now(), false, self.pool.take(FORMAT.bytes()))))
+    }
+}
+
+fn codes_until(source: &mut CameraSource, wanted: HealthCode) -> Vec<HealthCode> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let mut codes = vec![];
+    while !codes.contains(&wanted) {
+        assert!(Instant::now() < deadline, "no {wanted:?}, only {codes:?}");
+        let _ = source.ring().wait_beyond(u64::MAX - 1, Duration::from_millis(20));
+        codes.extend(source.health().into_iter().map(|h| h.code));
+    }
+    codes
+}
+
+#[test]
+fn the_first_camera_that_works_is_taken() {
+    let driver = Driver::of(&[&[Deed::Refuse(SourceErrorKind::Busy)], &[Deed::Panic], &[Deed::Deliver]]);
+    let source = open(driver, None, CANVAS).ok().expect("the third works");
+    assert_eq!((source.name().as_str(), source.format()), ("camera 2", (FORMAT, 30.0)));
+}
+
+#[test]
+fn why_none_works_is_said_of_the_first() {
+    let refused = |scripts: &[&'static [Deed]], id| open(Driver::of(scripts), id, CANVAS).err().expect("none works").kind;
+    assert_eq!(refused(&[&[Deed::Refuse(SourceErrorKind::Busy)], &[Deed::Panic]], None), SourceErrorKind::Busy);
+    assert_eq!(refused(&[&[Deed::Panic]], None), SourceErrorKind::Unusable);
+    assert_eq!(refused(&[], None), SourceErrorKind::Missing);
+    assert_eq!(refused(&[&[Deed::Deliver]], Some("no such")), SourceErrorKind::Missing);
+}
+
+#[test]
+fn a_thread_that_hangs_in_the_driver_is_left_behind() {
+    let mut source = open(Driver::of(&[&[Deed::Hang(20), Deed::Deliver]]), None, CANVAS).ok().expect("it opens");
+    assert_eq!(codes_until(&mut source, HealthCode::CameraBack), [HealthCode::CameraLost, HealthCode::CameraBack]);
+    let closing = Instant::now();
+    drop(source);
+    assert!(closing.elapsed() < Duration::from_secs(2), "{:?}", closing.elapsed());
+}
+
+#[test]
+fn a_library_that_panics_costs_the_picture_for_a_moment_only() {
+    let script: &[Deed] = &[Deed::Break(20), Deed::Panic, Deed::Refuse(SourceErrorKind::Missing), Deed::Deliver];
+    let mut source = open(Driver::of(&[script]), None, CANVAS).ok().expect("it opens");
+    assert_eq!(codes_until(&mut source, HealthCode::CameraBack), [HealthCode::CameraLost, HealthCode::CameraBack]);
+}
+
+const CHILD: &str = "STALLCAST_TEST_NOKHWA";
+
+/// Not a test of its own: runs where only the imitation camera can be seen.
+#[test]
+fn nokhwa_child() {
+    if std::env::var_os(CHILD).is_none() {
+        return;
+    }
+    let found = Nokhwa.list();
+    assert_eq!(found.len(), 1, "{found:?}");
+    let modes = Nokhwa.modes(&found[0].id).ok().expect("modes");
+    assert!(modes.iter().any(|m| (m.width, m.height, m.pixel) == (320, 240, PixelFormat::Nv12)), "{modes:?}");
+    let mut source = open(&Nokhwa, None, CANVAS).ok().expect("it opens");
+    assert_eq!(source.format().0, VideoFormat { width: 320, height: 240, pixel: PixelFormat::Nv12 });
+    let ring = source.ring();
+    assert!(ring.wait_beyond(30, Duration::from_secs(10)) > 30);
+    support::say("stall");
+    codes_until(&mut source, HealthCode::CameraLost);
+    support::say("go on");
+    codes_until(&mut source, HealthCode::CameraBack);
+    support::say("well");
+}
+
+#[test]
+fn the_door_of_other_systems_delivers_and_survives_a_stall() {
+    let cameras = support::Cameras::new("Fake", "mode=NV12 320 240 30 pattern\nmode=YUYV 640 480 30 pattern\n");
+    let mut command = cameras.command(&std::env::current_exe().expect("this test"));
+    command.args(["--exact", "camera::tests::nokhwa_child", "--nocapture"]).env(CHILD, "1");
+    let mut run = support::Running::start(command);
+    run.wait_until("stall", |line| line.ends_with("stall"));
+    cameras.fault("stall");
+    run.wait_for("go on");
+    cameras.fault("");
+    run.wait_for("well");
+    assert_eq!(run.end(), 0);
+}
