@@ -2,7 +2,7 @@
 
 import { mount, type Component } from 'svelte';
 import { tauriClient, type Client } from '$lib/ipc/client';
-import type { TextKey } from '$lib/i18n/index.svelte';
+import { setLanguage, type TextKey } from '$lib/i18n/index.svelte';
 import type { StudioStore } from '$lib/stores/studio.svelte';
 import Root from './Root.svelte';
 import '../styles/fonts.css';
@@ -20,6 +20,8 @@ async function client(): Promise<Client> {
 
 /** Mounts a page into `#app`. */
 export async function boot(page: Component<{ store: StudioStore }>, title: TextKey): Promise<void> {
+  // Until the settings are known.
+  setLanguage(navigator.language.startsWith('en') ? 'en' : 'zh-CN');
   const target = document.getElementById('app');
   if (target) mount(Root, { target, props: { client: await client(), page, title } });
 }

@@ -73,6 +73,7 @@ export const HEALTH_CODES: ReadonlySet<string> = new Set([
   'destination_refused',
   'destination_slow',
   'recording_stopped',
+  'viewers_lost',
   'recording_failed',
   'disk_low',
   'encoder_behind',

@@ -285,7 +285,7 @@ export class FakeStudio {
       this.send({
         section: 'bag',
         value: this.view.bag.map((item) => {
-          const closed = item.explainingSinceMs === null ? item : { ...item, explainedMs: item.explainedMs + (now - item.explainingSinceMs), explainingSinceMs: null, pin: null };
+          const closed = item.explainingSinceMs === null ? item : { ...item, explainedMs: (item.explainedMs ?? 0) + (now - item.explainingSinceMs), explainingSinceMs: null, pin: null };
           const isNext = item.number === after + 1;
           return item.number === number ? { ...item, explainingSinceMs: item.explainingSinceMs ?? now, isNext: false, pin: action } : { ...closed, isNext };
         }),

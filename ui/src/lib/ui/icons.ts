@@ -33,6 +33,7 @@ export type IconName =
   | 'stop'
   | 'sun'
   | 'ticket'
+  | 'trash'
   | 'truck'
   | 'users'
   | 'video'
