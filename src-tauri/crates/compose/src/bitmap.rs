@@ -260,7 +260,18 @@ mod tests {
     #[test]
     fn what_lies_outside_is_cut_off() {
         let mark = bitmap(4, 4, (255, 255, 255, 255), 0, 0);
-        for (dx, dy, seen) in [(-3, -3, 1), (7, 5, 1), (-2, 0, 8), (0, 4, 8), (-4, 0, 0), (8, 0, 0), (0, -4, 0), (0, 6, 0), (i32::MIN / 2, 0, 0), (i32::MAX / 2, 9, 0)] {
+        for (dx, dy, seen) in [
+            (-3, -3, 1),
+            (7, 5, 1),
+            (-2, 0, 8),
+            (0, 4, 8),
+            (-4, 0, 0),
+            (8, 0, 0),
+            (0, -4, 0),
+            (0, 6, 0),
+            (i32::MIN / 2, 0, 0),
+            (i32::MAX / 2, 9, 0),
+        ] {
             let mut picture = [16; BYTES];
             mark.blend(&mut picture, CANVAS, dx, dy);
             assert_eq!(picture[..48].iter().filter(|y| **y == 235).count(), seen, "at {dx},{dy}");

@@ -17,6 +17,8 @@ const TEMPLATE: &str = include_str!("../templates/card.svg");
 pub(crate) const HEIGHT: f32 = 30.2;
 /// Side of the product picture in units.
 pub(crate) const PICTURE: f32 = 25.0;
+/// Where the shadow begins, from the edges inwards.
+const SHADOW: f32 = 8.0;
 const PAD: f32 = 2.6;
 /// Where the text column begins.
 const COLUMN: f32 = 30.6;
@@ -51,14 +53,25 @@ pub(crate) fn picture_side(layout: &Layout) -> u32 {
 }
 
 /// Draws the card where it lies at rest. `picture` is a square PNG; without one a neutral drawing is shown.
-pub(crate) fn draw(card: &ProductCard, picture: Option<Arc<Vec<u8>>>, language: Language, layout: &Layout, fonts: &Fonts) -> Result<Option<Bitmap>, ComposeError> {
+pub(crate) fn draw(
+    card: &ProductCard,
+    picture: Option<Arc<Vec<u8>>>,
+    language: Language,
+    layout: &Layout,
+    fonts: &Fonts,
+) -> Result<Option<Bitmap>, ComposeError> {
     let mut words = Words::new(fonts);
     let mut values = Values::default();
-    values.number("width", layout.card_width).number("shadow_width", layout.card_width + 22.0).flag("picture", picture.is_some());
+    values
+        .number("width", layout.card_width)
+        .number("shadow_right", layout.card_width - SHADOW)
+        .number("shadow_width", layout.card_width - 2.0 * SHADOW)
+        .flag("picture", picture.is_some());
     badge(card, &mut words, &mut values);
 
     let column = layout.card_width - COLUMN - PAD;
-    let amount = |words: &mut Words, text: &Option<String>| text.as_ref().map(|text| words.clean(text, MOST_AMOUNT)).filter(|text| !text.is_empty());
+    let amount =
+        |words: &mut Words, text: &Option<String>| text.as_ref().map(|text| words.clean(text, MOST_AMOUNT)).filter(|text| !text.is_empty());
     let price = amount(&mut words, &card.price);
     let old_price = amount(&mut words, &card.old_price);
     let title = words.clean(&card.title, MOST_TITLE);
@@ -118,7 +131,10 @@ fn price_row(words: &Words, sign: &str, price: String, old_price: Option<String>
     // The old price keeps its size; the price gets smaller before anything of it is lost.
     let price_width = |size: f32| {
         let gap = if sign.is_empty() { 0.0 } else { 0.04 * size };
-        words.width(sign, Weight::Bold, size * SIGN) + gap + words.width(&price, Weight::Bold, size) + SPACING * size * price.chars().count() as f32
+        words.width(sign, Weight::Bold, size * SIGN)
+            + gap
+            + words.width(&price, Weight::Bold, size)
+            + SPACING * size * price.chars().count() as f32
     };
     let old = old_price.map(|old| format!("{sign}{old}")).map(|old| (words.width(&old, Weight::Regular, OLD_PRICE), old));
     let room = |old: &Option<(f32, String)>| column - old.as_ref().map_or(0.0, |(width, _)| width + GAP);
@@ -130,7 +146,11 @@ fn price_row(words: &Words, sign: &str, price: String, old_price: Option<String>
     values.text("sign", sign).number("sign_x", COLUMN).number("sign_size", size * SIGN);
     values.number("price_x", COLUMN + sign_width + gap).number("price_size", size).number("price_spacing", SPACING * size);
     if let Some((width, old)) = old {
-        values.text("old_price", old).number("old_x", COLUMN + price_width(size) + GAP).number("old_size", OLD_PRICE).number("old_width", width);
+        values
+            .text("old_price", old)
+            .number("old_x", COLUMN + price_width(size) + GAP)
+            .number("old_size", OLD_PRICE)
+            .number("old_width", width);
     }
     values.text("price", price);
 }

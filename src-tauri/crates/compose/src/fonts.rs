@@ -1,5 +1,5 @@
-use resvg::usvg::fontdb::{Database, FaceInfo, ID, Source, Stretch, Style};
 use resvg::usvg::FontResolver;
+use resvg::usvg::fontdb::{Database, FaceInfo, ID, Source, Stretch, Style};
 use skrifa::instance::{LocationRef, Size};
 use skrifa::{FontRef, MetadataProvider};
 use std::collections::{BTreeSet, HashMap};
@@ -31,6 +31,9 @@ pub(crate) enum Weight {
 #[derive(Clone)]
 pub struct Fonts(Arc<Shared>);
 
+/// Answers of fonts, also that they have none.
+type Known<K, V> = HashMap<K, Option<V>>;
+
 struct Shared {
     bundled: Arc<Database>,
     /// Bundled and system faces; read on the first miss (0.1 to 1 s), never on the program thread.
@@ -38,7 +41,9 @@ struct Shared {
     regular: FontRef<'static>,
     bold: FontRef<'static>,
     /// Face and advance in em of characters that only a system face has; `None` where none has it.
-    foreign: Mutex<HashMap<(char, Weight), Option<(ID, f32)>>>,
+    foreign: Mutex<Known<(char, Weight), (ID, f32)>>,
+    /// Advance in em of a character in a system face.
+    advances: Mutex<Known<(ID, char), f32>>,
     missing: Mutex<BTreeSet<char>>,
 }
 
@@ -66,6 +71,7 @@ impl Fonts {
             regular: open(REGULAR),
             bold: open(BOLD),
             foreign: Mutex::default(),
+            advances: Mutex::default(),
             missing: Mutex::default(),
         }))
     }
@@ -109,8 +115,16 @@ impl Fonts {
         };
         let characters = face.charmap();
         let metrics = face.glyph_metrics(Size::new(1.0), LocationRef::default());
+        let own = |c: char| characters.map(c).and_then(|glyph| metrics.advance_width(glyph));
+        let lacking = text.chars().find(|c| !joins(*c) && own(*c).is_none());
+        // A system face that has all of the text draws all of it, not only what is lacking.
+        if let Some((id, _)) = lacking.and_then(|c| self.foreign(c, weight))
+            && let Some(whole) = text.chars().map(|c| if joins(c) { Some(0.0) } else { self.advance_in(id, c) }).sum()
+        {
+            return whole;
+        }
         text.chars()
-            .map(|c| match characters.map(c).and_then(|glyph| metrics.advance_width(glyph)) {
+            .map(|c| match own(c) {
                 Some(advance) => advance,
                 None if joins(c) => 0.0,
                 None => self.foreign(c, weight).map_or(1.0, |(_, advance)| advance),
@@ -155,6 +169,18 @@ impl Fonts {
         found
     }
 
+    fn advance_in(&self, id: ID, c: char) -> Option<f32> {
+        let mut advances = self.0.advances.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = advances.get(&(id, c)) {
+            return *known;
+        }
+        let found = advance(self.all(), id, c);
+        if advances.len() < MOST_KNOWN {
+            advances.insert((id, c), found);
+        }
+        found
+    }
+
     /// Chooses faces the same way while text is drawn.
     pub(crate) fn resolver(&self) -> FontResolver<'static> {
         let fonts = self.clone();
@@ -174,7 +200,13 @@ impl Fonts {
 fn unlikeness(face: &FaceInfo, weight: Weight) -> (u8, u16) {
     let named = |names: &[&str]| face.families.iter().any(|(family, _)| names.iter().any(|name| family.contains(name)));
     let mut unlike = 0;
-    for (differs, by) in [(face.style != Style::Normal, 8), (named(&BOOKISH), 4), (face.monospaced, 2), (face.stretch != Stretch::Normal, 2), (named(&REGIONAL), 1)] {
+    for (differs, by) in [
+        (face.style != Style::Normal, 8),
+        (named(&BOOKISH), 4),
+        (face.monospaced, 2),
+        (face.stretch != Stretch::Normal, 2),
+        (named(&REGIONAL), 1),
+    ] {
         unlike += if differs { by } else { 0 };
     }
     let wanted = if weight == Weight::Bold { 700 } else { 400 };
@@ -254,6 +286,15 @@ mod tests {
         ];
         faces.sort_by_key(|face| unlikeness(face, Weight::Bold));
         let order: Vec<(&str, u16)> = faces.iter().map(|face| (face.families[0].0.as_str(), face.weight.0)).collect();
-        assert_eq!(order, [("Noto Sans CJK SC", 700), ("Noto Sans CJK SC", 400), ("Noto Sans CJK JP", 700), ("Noto Sans Mono CJK SC", 700), ("Noto Serif CJK SC", 700)]);
+        assert_eq!(
+            order,
+            [
+                ("Noto Sans CJK SC", 700),
+                ("Noto Sans CJK SC", 400),
+                ("Noto Sans CJK JP", 700),
+                ("Noto Sans Mono CJK SC", 700),
+                ("Noto Serif CJK SC", 700)
+            ]
+        );
     }
 }

@@ -36,9 +36,8 @@ fn scene(canvas: Canvas) -> Vec<u8> {
     picture
 }
 
-fn sample(name: &str) -> Bytes {
-    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shop/sample").join(name);
-    std::fs::read(file).expect("a sample picture of the local shop").into()
+fn golden(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden").join(name)
 }
 
 fn gaiwan() -> ProductCard {
@@ -51,7 +50,7 @@ fn gaiwan() -> ProductCard {
         stock: Some(18),
         stock_of: Some(60),
         picture_key: Some("p3".to_owned()),
-        picture: Some(sample("p3.png")),
+        picture: Some(std::fs::read(golden("picture.png")).expect("a product picture").into()),
     }
 }
 
@@ -94,7 +93,7 @@ fn compare(name: &str, i420: &[u8], canvas: Canvas) {
 /// `rows` of the picture from `top`. A few pixels on edges may differ between machines, a figure may not: no block of
 /// 4x4 may be off by more than a shade.
 fn compare_part(name: &str, i420: &[u8], canvas: Canvas, top: u32, rows: u32) {
-    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden").join(format!("{name}.png"));
+    let file = golden(&format!("{name}.png"));
     let whole = to_pixmap(i420, canvas);
     let (w, h) = (canvas.width as usize, rows as usize);
     let mut now = Pixmap::new(canvas.width, rows).expect("a part of the canvas");
@@ -103,11 +102,11 @@ fn compare_part(name: &str, i420: &[u8], canvas: Canvas, top: u32, rows: u32) {
         now.save_png(&file).expect("a written picture");
         return;
     }
-    let golden = Pixmap::load_png(&file).expect("a golden picture; UPDATE_GOLDEN=1 writes it");
-    assert_eq!((golden.width(), golden.height()), (now.width(), now.height()), "{name}");
+    let before = Pixmap::load_png(&file).expect("a golden picture; UPDATE_GOLDEN=1 writes it");
+    assert_eq!((before.width(), before.height()), (now.width(), now.height()), "{name}");
     let off = |x: usize, y: usize| {
         let block = (0..16).map(|i| (y + i / 4) * w + x + i % 4);
-        let sum: u32 = block.map(|i| distance(golden.pixels()[i], now.pixels()[i])).sum();
+        let sum: u32 = block.map(|i| distance(before.pixels()[i], now.pixels()[i])).sum();
         sum / 16
     };
     let blocks = (0..h - 3).step_by(4).flat_map(|y| (0..w - 3).step_by(4).map(move |x| (x, y)));
@@ -141,7 +140,11 @@ fn in_english(set: OverlaySet) -> OverlaySet {
 
 #[test]
 fn card_and_ribbon() {
-    let both = |language, title: &str| OverlaySet { card: Some(ProductCard { title: title.to_owned(), ..gaiwan() }), coupon: Some(coupon()), language };
+    let both = |language, title: &str| OverlaySet {
+        card: Some(ProductCard { title: title.to_owned(), ..gaiwan() }),
+        coupon: Some(coupon()),
+        language,
+    };
     for (name, canvas) in [("upright", UPRIGHT), ("wide", WIDE), ("square", SQUARE), ("small", SMALL)] {
         compare(&format!("both-{name}-zh"), &drawn(canvas, both(Language::ZhCn, "青瓷盖碗三件套")), canvas);
         compare(&format!("both-{name}-en"), &drawn(canvas, both(Language::En, "Celadon gaiwan set")), canvas);
@@ -179,7 +182,13 @@ fn ribbons() {
         ("no-threshold-zh", ribbon(|coupon| coupon.threshold = None)),
         ("no-threshold-en", in_english(ribbon(|coupon| coupon.threshold = None))),
         ("hours-zh", ribbon(|coupon| coupon.ends_at_ms = NOW + 36 * 3_600_000)),
-        ("large-zh", ribbon(|coupon| (coupon.discount, coupon.threshold, coupon.ends_at_ms) = ("1,234,567.50".to_owned(), Some("9,876,543.00".to_owned()), i64::MAX))),
+        (
+            "large-zh",
+            ribbon(|coupon| {
+                (coupon.discount, coupon.threshold, coupon.ends_at_ms) =
+                    ("1,234,567.50".to_owned(), Some("9,876,543.00".to_owned()), i64::MAX)
+            }),
+        ),
     ] {
         compare_part(&format!("ribbon-{name}"), &drawn(UPRIGHT, set), UPRIGHT, 60, 110);
     }

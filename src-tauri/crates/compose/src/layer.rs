@@ -120,7 +120,12 @@ mod tests {
         Drawn { revision, layer: Some(Arc::new(name)) }
     }
 
-    fn see(slot: &mut Slot<u32, &'static str>, wanted: Option<(u32, u64)>, drawn: Option<&Drawn<&'static str>>, ms: i64) -> Option<(&'static str, f32)> {
+    fn see(
+        slot: &mut Slot<u32, &'static str>,
+        wanted: Option<(u32, u64)>,
+        drawn: Option<&Drawn<&'static str>>,
+        ms: i64,
+    ) -> Option<(&'static str, f32)> {
         let wanted = wanted.as_ref().map(|(identity, revision)| (identity, *revision));
         slot.step(wanted, drawn, Pts::from_ms(ms));
         slot.now(Pts::from_ms(ms)).map(|(layer, place)| (*layer, place))

@@ -36,9 +36,25 @@ impl Layout {
     pub(crate) fn new(canvas: Canvas) -> Self {
         let (width, height) = (canvas.width as f32, canvas.height as f32);
         if width <= height * 1.2 {
-            Self { canvas, unit: (width / 100.0).min(height / 82.5), left: 5.0, top: 14.5, bottom: 22.0, card_width: 90.0, most_ribbon: 90.0 }
+            Self {
+                canvas,
+                unit: (width / 100.0).min(height / 82.5),
+                left: 5.0,
+                top: 14.5,
+                bottom: 22.0,
+                card_width: 90.0,
+                most_ribbon: 90.0,
+            }
         } else {
-            Self { canvas, unit: (width / 215.0).min(height / 65.5), left: 7.5, top: 8.5, bottom: 10.75, card_width: 86.0, most_ribbon: 120.0 }
+            Self {
+                canvas,
+                unit: (width / 215.0).min(height / 65.5),
+                left: 7.5,
+                top: 8.5,
+                bottom: 10.75,
+                card_width: 86.0,
+                most_ribbon: 120.0,
+            }
         }
     }
 
@@ -47,13 +63,23 @@ impl Layout {
         let low = |at: f32| ((((at - SHADOW) * self.unit).max(0.0)) as u32) & !1;
         let high = |at: f32, most: u32| ((((at + SHADOW) * self.unit).ceil().max(0.0)) as u32).next_multiple_of(2).min(most);
         let (left, top) = (low(x), low(y));
-        Area { x: left, y: top, width: high(x + width, self.canvas.width).saturating_sub(left), height: high(y + height, self.canvas.height).saturating_sub(top) }
+        Area {
+            x: left,
+            y: top,
+            width: high(x + width, self.canvas.width).saturating_sub(left),
+            height: high(y + height, self.canvas.height).saturating_sub(top),
+        }
     }
 
     /// Canvas height in units.
     pub(crate) fn height(&self) -> f32 {
         self.canvas.height as f32 / self.unit
     }
+}
+
+/// The nearest even pixel: long edges are sharp there, and chroma ends where luma does.
+pub(crate) fn snap(pixels: f32) -> f32 {
+    (pixels / 2.0).round() * 2.0
 }
 
 #[cfg(test)]

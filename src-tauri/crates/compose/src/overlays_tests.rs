@@ -13,7 +13,15 @@ const PAPER: u8 = 228;
 const CARD_ROW: usize = 457;
 
 fn card(number: u32) -> ProductCard {
-    ProductCard { number, title: format!("第 {number} 款"), sign: "¥".to_owned(), price: Some("268".to_owned()), stock: Some(18), stock_of: Some(60), ..ProductCard::default() }
+    ProductCard {
+        number,
+        title: format!("第 {number} 款"),
+        sign: "¥".to_owned(),
+        price: Some("268".to_owned()),
+        stock: Some(18),
+        stock_of: Some(60),
+        ..ProductCard::default()
+    }
 }
 
 fn coupon(seconds: i64) -> CouponRibbon {
@@ -255,7 +263,16 @@ fn a_picture_stays_while_its_key_does() {
 fn a_broken_picture_costs_the_picture_only() {
     let with = |picture: &'static [u8]| ProductCard { picture: Some(Bytes::from_static(picture)), ..card(3) };
     let mut overlays = overlays();
-    for (i, bytes) in [&b"\x89PNG\r\n\x1a\nbroken"[..], b"GIF89a", b"\xFF\xD8\xFF", b"<svg", b"<svg xmlns='http://www.w3.org/2000/svg' width='1e38' height='1e-38'><rect/></svg>"].iter().enumerate() {
+    for (i, bytes) in [
+        &b"\x89PNG\r\n\x1a\nbroken"[..],
+        b"GIF89a",
+        b"\xFF\xD8\xFF",
+        b"<svg",
+        b"<svg xmlns='http://www.w3.org/2000/svg' width='1e38' height='1e-38'><rect/></svg>",
+    ]
+    .iter()
+    .enumerate()
+    {
         let at = i as i64 * 1000;
         overlays.set(only_card(with(bytes)), Pts::from_ms(at));
         overlays.settle(Pts::from_ms(at), NOW);
@@ -282,7 +299,16 @@ fn hostile_texts_are_drawn_on_every_canvas() {
         let mut overlays = Overlays::new(canvas, fonts.clone()).expect("a thread");
         for (number, title) in (0..).zip(&titles) {
             let long = Some(title.clone());
-            let card = ProductCard { number: u32::MAX - number, title: title.clone(), sign: title.clone(), price: long.clone(), old_price: long.clone(), stock: Some(i64::MAX), stock_of: Some(1), ..ProductCard::default() };
+            let card = ProductCard {
+                number: u32::MAX - number,
+                title: title.clone(),
+                sign: title.clone(),
+                price: long.clone(),
+                old_price: long.clone(),
+                stock: Some(i64::MAX),
+                stock_of: Some(1),
+                ..ProductCard::default()
+            };
             let coupon = CouponRibbon { sign: title.clone(), discount: title.clone(), threshold: long, ends_at_ms: i64::MAX };
             let mut picture = vec![16; (width * height * 3 / 2) as usize];
             let at = i64::from(number) * 5000;

@@ -61,7 +61,9 @@ fn photo(kind: ImageKind, width: u32, height: u32, orientation: u8, side: u32) -
         return Err(PictureError::TooLarge);
     }
     let edge = width.min(height);
-    let svg = format!(r#"<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"><image href="picture" width="{width}" height="{height}"/></svg>"#);
+    let svg = format!(
+        r#"<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"><image href="picture" width="{width}" height="{height}"/></svg>"#
+    );
     let tree: Tree = raster::parse(&svg, None, Some(kind)).map_err(|_| PictureError::Broken)?;
     // What the eight EXIF orientations do to a centred square of `edge`.
     let e = edge as f32;
@@ -123,7 +125,8 @@ fn is_blank(drawing: &Pixmap) -> bool {
 fn foreign_tree(bytes: &[u8], faces: Arc<Database>) -> Result<Tree, PictureError> {
     let text = std::str::from_utf8(bytes).map_err(|_| PictureError::Broken)?;
     let options = ParsingOptions { allow_dtd: true, nodes_limit: MOST_NODES, ..ParsingOptions::default() };
-    let document = Document::parse_with_options(text, options).map_err(|e| if e == XmlError::NodesLimitReached { PictureError::TooLarge } else { PictureError::Broken })?;
+    let document = Document::parse_with_options(text, options)
+        .map_err(|e| if e == XmlError::NodesLimitReached { PictureError::TooLarge } else { PictureError::Broken })?;
     if !is_affordable(&document) {
         return Err(PictureError::TooLarge);
     }
@@ -256,12 +259,28 @@ mod tests {
 
     #[test]
     fn a_drawing_that_never_ends_is_refused() {
-        let levels = (1..16).map(|i| format!("<pattern id='a{i}' width='1' height='1'>{}</pattern>", format!("<rect width='9' height='9' fill='url(#a{})'/>", i - 1).repeat(4)));
-        let bomb = format!("<svg xmlns='http://www.w3.org/2000/svg' width='10' height='10'><pattern id='a0' width='1' height='1'><rect width='9' height='9'/></pattern>{}<rect width='10' height='10' fill='url(#a15)'/></svg>", levels.collect::<String>());
+        let levels = (1..16).map(|i| {
+            format!(
+                "<pattern id='a{i}' width='1' height='1'>{}</pattern>",
+                format!("<rect width='9' height='9' fill='url(#a{})'/>", i - 1).repeat(4)
+            )
+        });
+        let bomb = format!(
+            "<svg xmlns='http://www.w3.org/2000/svg' width='10' height='10'><pattern id='a0' width='1' height='1'><rect width='9' height='9'/></pattern>{}<rect width='10' height='10' fill='url(#a15)'/></svg>",
+            levels.collect::<String>()
+        );
         assert_eq!(square(bomb.as_bytes(), 10, faces()), Err(PictureError::TooLarge));
-        let deep = format!("<svg xmlns='http://www.w3.org/2000/svg' width='10' height='10'>{}<rect width='9' height='9'/>{}</svg>", "<g>".repeat(40_000), "</g>".repeat(40_000));
+        let deep = format!(
+            "<svg xmlns='http://www.w3.org/2000/svg' width='10' height='10'>{}<rect width='9' height='9'/>{}</svg>",
+            "<g>".repeat(40_000),
+            "</g>".repeat(40_000)
+        );
         assert_eq!(square(deep.as_bytes(), 10, faces()), Err(PictureError::TooLarge));
-        assert_eq!(square(b"<svg xmlns='http://www.w3.org/2000/svg' width='10' height='10'/>", 10, faces()), Err(PictureError::Broken), "nothing to see");
+        assert_eq!(
+            square(b"<svg xmlns='http://www.w3.org/2000/svg' width='10' height='10'/>", 10, faces()),
+            Err(PictureError::Broken),
+            "nothing to see"
+        );
     }
 
     #[test]
@@ -296,7 +315,11 @@ mod tests {
             for (x, y) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
                 let c = turned.pixel(4 + 8 * x, 4 + 8 * y).expect("inside").demultiply();
                 let [r, g, b] = upright[y as usize][x as usize];
-                assert_eq!(Color::from_rgba8(c.red(), c.green(), c.blue(), 255), Color::from_rgba8(r, g, b, 255), "orientation {orientation} at {x},{y}");
+                assert_eq!(
+                    Color::from_rgba8(c.red(), c.green(), c.blue(), 255),
+                    Color::from_rgba8(r, g, b, 255),
+                    "orientation {orientation} at {x},{y}"
+                );
             }
         }
     }

@@ -55,7 +55,9 @@ mod tests {
         red.save_png(&file).expect("a temporary file");
         let embedded = "data:image/svg+xml;utf8,&lt;svg xmlns='http://www.w3.org/2000/svg' width='8' height='8'>&lt;rect width='8' height='8'/>&lt;/svg>";
         for href in [file.to_str().expect("a plain path"), "https://example.com/a.png", "picture", embedded] {
-            let svg = format!(r#"<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><image href="{href}" width="8" height="8"/></svg>"#);
+            let svg = format!(
+                r#"<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><image href="{href}" width="8" height="8"/></svg>"#
+            );
             let tree = parse(&svg, None, None).expect("an SVG");
             let drawn = draw(&tree, Transform::identity(), 8, 8).expect("drawn");
             assert!(drawn.data().iter().all(|byte| *byte == 0), "{href} was followed");

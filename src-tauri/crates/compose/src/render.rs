@@ -81,7 +81,8 @@ impl Renderer {
     pub(crate) fn start(layout: Layout, fonts: Fonts) -> Result<Self, ComposeError> {
         let (requests, answers) = (NewestQueue::new(1), NewestQueue::new(1));
         let counts = Arc::new(Counts::default());
-        let mut desk = Desk { layout, fonts, drawings: Drawings::default(), picture: None, answers: answers.clone(), counts: Arc::clone(&counts) };
+        let mut desk =
+            Desk { layout, fonts, drawings: Drawings::default(), picture: None, answers: answers.clone(), counts: Arc::clone(&counts) };
         let waiting = requests.clone();
         let thread = spawn_thread("overlay", move || desk.work(&waiting)).map_err(ComposeError::Thread)?;
         Ok(Self { requests, answers, counts, thread: Some(thread) })

@@ -5,7 +5,7 @@
 
 use crate::bitmap::Bitmap;
 use crate::fonts::Weight;
-use crate::layout::{Area, Layout};
+use crate::layout::{Area, Layout, snap};
 use crate::template::{Values, fill};
 use crate::words::Words;
 use crate::{ComposeError, CouponRibbon, Fonts, Language};
@@ -18,6 +18,9 @@ const FIGURE_TEMPLATE: &str = include_str!("../templates/figure.svg");
 
 /// Height in units.
 pub(crate) const HEIGHT: f32 = 12.5;
+const RADIUS: f32 = 2.0;
+/// Where the shadow begins, from the edges inwards.
+const SHADOW: f32 = 4.0;
 const MOST_AMOUNT: usize = 24;
 const DISCOUNT: f32 = 5.2;
 const THRESHOLD: f32 = 3.8;
@@ -70,11 +73,18 @@ pub(crate) fn countdown(seconds: i64) -> String {
 
 impl Ribbon {
     /// Draws the ribbon where it lies at rest, with room for a countdown of `places` characters.
-    pub(crate) fn draw(coupon: &Terms, places: usize, language: Language, layout: &Layout, fonts: &Fonts) -> Result<Option<Self>, ComposeError> {
+    pub(crate) fn draw(
+        coupon: &Terms,
+        places: usize,
+        language: Language,
+        layout: &Layout,
+        fonts: &Fonts,
+    ) -> Result<Option<Self>, ComposeError> {
         let mut words = Words::new(fonts);
         let sign = words.clean(&coupon.sign, 4);
         let discount = format!("{sign}{}", words.clean(&coupon.discount, MOST_AMOUNT));
-        let threshold = coupon.threshold.as_ref().map(|threshold| words.clean(threshold, MOST_AMOUNT)).filter(|threshold| !threshold.is_empty());
+        let threshold =
+            coupon.threshold.as_ref().map(|threshold| words.clean(threshold, MOST_AMOUNT)).filter(|threshold| !threshold.is_empty());
         let (threshold, ends) = match (language, threshold) {
             (Language::ZhCn, Some(least)) => (format!("满{least}可用"), "还剩"),
             (Language::En, Some(least)) => (format!("over {sign}{least}"), "ends in"),
@@ -87,7 +97,9 @@ impl Ribbon {
         // Everything as designed, and again smaller if it is too wide: nothing here may be cut.
         let pixels = |scale: f32| COUNTDOWN * scale * layout.unit;
         let width = |scale: f32| {
-            let texts = words.width(&discount, Weight::Bold, DISCOUNT) + words.width(&threshold, Weight::Regular, THRESHOLD) + words.width(ends, Weight::Regular, ENDS);
+            let texts = words.width(&discount, Weight::Bold, DISCOUNT)
+                + words.width(&threshold, Weight::Regular, THRESHOLD)
+                + words.width(ends, Weight::Regular, ENDS);
             let figures = Figures::width(&Pitch::new(fonts, pixels(scale)), places) as f32 / layout.unit;
             (texts + 4.0 * PAD + 2.0 * GAP) * scale + figures
         };
@@ -104,16 +116,30 @@ impl Ribbon {
         let baseline = |size: f32| Words::baseline(0.0, HEIGHT, size * scale);
 
         let mut values = Values::default();
-        values.number("width", total).number("shadow_width", total + 12.0).number("tear", tear).number("seam", tear + SEAM);
-        values.text("discount", discount).number("discount_x", pad).number("discount_y", baseline(DISCOUNT)).number("discount_size", DISCOUNT * scale);
-        values.text("threshold", threshold).number("threshold_x", threshold_x).number("threshold_y", baseline(THRESHOLD)).number("threshold_size", THRESHOLD * scale);
+        values
+            .number("width", total)
+            .number("shadow_right", total - SHADOW)
+            .number("shadow_width", total - 2.0 * SHADOW)
+            .number("tear", tear)
+            .number("seam", tear + SEAM);
+        values.number("paper", tear - SEAM).number("paper_right", total - RADIUS);
+        values
+            .text("discount", discount)
+            .number("discount_x", pad)
+            .number("discount_y", baseline(DISCOUNT))
+            .number("discount_size", DISCOUNT * scale);
+        values
+            .text("threshold", threshold)
+            .number("threshold_x", threshold_x)
+            .number("threshold_y", baseline(THRESHOLD))
+            .number("threshold_size", THRESHOLD * scale);
         values.text("ends", ends).number("ends_x", tear + pad).number("ends_y", baseline(ENDS)).number("ends_size", ENDS * scale);
         let svg = fill(NAME, TEMPLATE, &values)?;
         let area = layout.area(layout.left, layout.top, total, HEIGHT);
         let body = words.draw(NAME, &svg, None, layout.unit, (layout.left, layout.top), area)?;
         // On the canvas: at most 1920.
-        let x = ((layout.left * layout.unit).round() + figures_x * layout.unit).round() as i32;
-        let y = ((layout.top * layout.unit).round() + baseline(COUNTDOWN) * layout.unit).round() as i32;
+        let x = (snap(layout.left * layout.unit) + figures_x * layout.unit).round() as i32;
+        let y = (snap(layout.top * layout.unit) + baseline(COUNTDOWN) * layout.unit).round() as i32;
         Ok(body.map(|body| Self { body, figures, x, y }))
     }
 
@@ -202,7 +228,9 @@ mod tests {
     #[test]
     fn a_second_is_shown_until_its_very_end() {
         let end = 1_700_000_000_000;
-        for (before, shown) in [(156_001, 157), (156_000, 156), (155_999, 156), (155_001, 156), (155_000, 155), (1000, 1), (999, 1), (1, 1), (0, 0), (-5, 0)] {
+        for (before, shown) in
+            [(156_001, 157), (156_000, 156), (155_999, 156), (155_001, 156), (155_000, 155), (1000, 1), (999, 1), (1, 1), (0, 0), (-5, 0)]
+        {
             assert_eq!(seconds_left(end, end - before), shown, "{before} ms before the end");
         }
         assert_eq!(seconds_left(i64::MAX, i64::MIN), i64::MAX / 1000 + 1);
@@ -211,7 +239,15 @@ mod tests {
 
     #[test]
     fn a_countdown_has_hours_only_if_there_are_any() {
-        for (seconds, shown) in [(0, "00:00"), (59, "00:59"), (156, "02:36"), (3599, "59:59"), (3600, "1:00:00"), (360_000, "100:00:00"), (i64::MAX, "9999:59:59")] {
+        for (seconds, shown) in [
+            (0, "00:00"),
+            (59, "00:59"),
+            (156, "02:36"),
+            (3599, "59:59"),
+            (3600, "1:00:00"),
+            (360_000, "100:00:00"),
+            (i64::MAX, "9999:59:59"),
+        ] {
             assert_eq!(countdown(seconds), shown);
         }
     }

@@ -37,7 +37,7 @@ fn fit(outer: (u32, u32), shape: (u32, u32)) -> Rect {
     // Both are at most as large as `outer`, which is u32.
     let even = |value: u64, most: u64| u32::try_from((value & !1).clamp(2.min(most), most)).unwrap_or(u32::MAX);
     let (w, h) = (even(w, width), even(h, height));
-    Rect { x: (outer.0 - w) / 2 & !1, y: (outer.1 - h) / 2 & !1, width: w, height: h }
+    Rect { x: ((outer.0 - w) / 2) & !1, y: ((outer.1 - h) / 2) & !1, width: w, height: h }
 }
 
 /// Makes a whole I420 canvas black (limited range).

@@ -17,7 +17,8 @@ const BYTES: usize = 16;
 pub(crate) fn is_affordable(document: &Document<'_>) -> bool {
     let targets = document.descendants().filter_map(|node| Some((node.attribute("id")?, node))).collect();
     let mut estimate = Estimate { targets, known: HashMap::new() };
-    let style = document.descendants().filter(|node| node.has_tag_name_of("style")).flat_map(|node| node.children()).filter_map(|node| node.text());
+    let style =
+        document.descendants().filter(|node| node.has_tag_name_of("style")).flat_map(|node| node.children()).filter_map(|node| node.text());
     // A style rule may reach every element.
     let styled = style.flat_map(references).any(|id| estimate.targets.get(id).is_some_and(|target| !is_gradient(target)));
     !styled && estimate.of(document.root_element(), 0).is_some_and(|cost| cost <= MOST)
@@ -94,7 +95,9 @@ mod tests {
 
     /// `open` and `close` of each level around four references to the level below.
     fn tower(levels: usize, open: &str, reference: &str, close: &str) -> String {
-        let level = |i: usize| format!("{}{}{close}", open.replace('@', &i.to_string()), reference.replace('@', &(i.saturating_sub(1)).to_string()).repeat(4));
+        let level = |i: usize| {
+            format!("{}{}{close}", open.replace('@', &i.to_string()), reference.replace('@', &(i.saturating_sub(1)).to_string()).repeat(4))
+        };
         let ground = format!("{}<rect width='9' height='9'/>{close}", open.replace('@', "0"));
         ground + &(1..levels).map(level).collect::<String>()
     }
@@ -116,15 +119,25 @@ mod tests {
     fn rings_and_masses_are_too_dear() {
         assert!(!affordable("<g id='a'><use href='#b'/></g><g id='b'><use href='#a'/></g>"));
         assert!(!affordable("<g id='a'><use href='#a'/></g>"));
-        assert!(!affordable(&format!("<filter id='f'><feGaussianBlur stdDeviation='3'/></filter>{}", "<rect filter='url(#f)'/>".repeat(1000))));
-        assert!(!affordable(&format!("<marker id='m'>{}</marker><path marker-mid='url(#m)' d='{}'/>", "<rect/>".repeat(100), "h1v1".repeat(5000))));
+        assert!(!affordable(&format!(
+            "<filter id='f'><feGaussianBlur stdDeviation='3'/></filter>{}",
+            "<rect filter='url(#f)'/>".repeat(1000)
+        )));
+        assert!(!affordable(&format!(
+            "<marker id='m'>{}</marker><path marker-mid='url(#m)' d='{}'/>",
+            "<rect/>".repeat(100),
+            "h1v1".repeat(5000)
+        )));
         assert!(!affordable("<style>rect { fill: url(#p) }</style><pattern id='p'><rect/></pattern><rect/>"));
     }
 
     #[test]
     fn what_designers_draw_is_affordable() {
         let gradients = "<style>.a{fill:url(#g)}</style><linearGradient id='g'><stop/></linearGradient>";
-        assert!(affordable(&format!("{gradients}<clipPath id='c'><rect/></clipPath>{}", "<path class='a' clip-path='url(#c)' d='M0 0h9v9z'/>".repeat(5000))));
+        assert!(affordable(&format!(
+            "{gradients}<clipPath id='c'><rect/></clipPath>{}",
+            "<path class='a' clip-path='url(#c)' d='M0 0h9v9z'/>".repeat(5000)
+        )));
         assert!(affordable("<filter id='f'><feDropShadow/></filter><g filter='url(#f)'><circle r='4'/></g><use href='#nobody'/>"));
     }
 }

@@ -42,9 +42,25 @@ fn visible(c: char) -> Option<char> {
         '\t' | '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => Some(' '),
         c if c.is_control() => None,
         // Direction marks and overrides, zero-width characters, soft hyphen, fillers, interlinear marks, byte order mark.
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-        | '\u{200b}'..='\u{200c}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
-        | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e0fff}' => None,
+        '\u{ad}'
+        | '\u{34f}'
+        | '\u{61c}'
+        | '\u{115f}'
+        | '\u{1160}'
+        | '\u{17b4}'
+        | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200c}'
+        | '\u{200e}'..='\u{200f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{3164}'
+        | '\u{feff}'
+        | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fffb}'
+        | '\u{fffe}'
+        | '\u{ffff}'
+        | '\u{e0000}'..='\u{e0fff}' => None,
         // Private use looks different on every machine.
         '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}' => None,
         c => Some(c),
@@ -150,7 +166,7 @@ fn ellipsise(text: &str, column: f32, width: &dyn Fn(&str) -> f32) -> String {
 /// The Chinese ellipsis is a full square; after Latin text three full stops look right.
 fn with_ellipsis(graphemes: &[&str]) -> String {
     let kept = graphemes.concat();
-    let kept = kept.trim_end_matches(|c: char| c == ' ' || c == ',' || c == '，' || c == '、' || c == '（' || c == '(' || c == '·');
+    let kept = kept.trim_end_matches([' ', ',', '，', '、', '（', '(', '·']);
     let wide = kept.chars().next_back().is_some_and(is_wide);
     format!("{kept}{}", if wide { "…" } else { "..." })
 }
@@ -240,7 +256,11 @@ mod tests {
         assert_eq!(wrap("一二三四五六七八九十甲", 20.0, 2, &cells).lines[1], "甲");
         assert_eq!(wrap_balanced("一二三四五六七八九十甲", 20.0, 2, &cells).lines, ["一二三四五", "六七八九十甲"]);
         assert_eq!(wrap_balanced("桑蚕丝茶染方巾 手工扎染九十厘米", 20.0, 2, &cells).lines, ["桑蚕丝茶染方巾", "手工扎染九十厘米"]);
-        assert_eq!(wrap_balanced("茶 桑蚕丝染方巾手工扎染大号", 20.0, 2, &cells).lines, ["茶 桑蚕丝染方", "巾手工扎染大号"], "not at any price");
+        assert_eq!(
+            wrap_balanced("茶 桑蚕丝染方巾手工扎染大号", 20.0, 2, &cells).lines,
+            ["茶 桑蚕丝染方", "巾手工扎染大号"],
+            "not at any price"
+        );
     }
 
     proptest! {

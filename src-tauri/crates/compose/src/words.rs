@@ -2,7 +2,7 @@
 
 use crate::bitmap::Bitmap;
 use crate::fonts::Weight;
-use crate::layout::Area;
+use crate::layout::{Area, snap};
 use crate::{ComposeError, Fonts, raster, text};
 use resvg::tiny_skia::Transform;
 use resvg::usvg::ImageKind;
@@ -49,9 +49,16 @@ impl<'a> Words<'a> {
     }
 
     /// Draws a filled template into `area`; its units are `unit` pixels, its origin is at `origin` (units) of the canvas.
-    pub(crate) fn draw(&self, name: &'static str, svg: &str, picture: Option<ImageKind>, unit: f32, origin: (f32, f32), area: Area) -> Result<Option<Bitmap>, ComposeError> {
-        // On a whole pixel, so that long edges are sharp.
-        let (x, y) = ((origin.0 * unit).round() - area.x as f32, (origin.1 * unit).round() - area.y as f32);
+    pub(crate) fn draw(
+        &self,
+        name: &'static str,
+        svg: &str,
+        picture: Option<ImageKind>,
+        unit: f32,
+        origin: (f32, f32),
+        area: Area,
+    ) -> Result<Option<Bitmap>, ComposeError> {
+        let (x, y) = (snap(origin.0 * unit) - area.x as f32, snap(origin.1 * unit) - area.y as f32);
         let place = Transform::from_row(unit, 0.0, 0.0, unit, x, y);
         let tree = raster::parse(svg, Some((self.fonts, &self.all)), picture).map_err(|reason| ComposeError::Template { name, reason })?;
         let drawing = raster::draw(&tree, place, area.width, area.height)?;
