@@ -1,4 +1,4 @@
 import { boot } from './boot';
 import OrdersWindow from './OrdersWindow.svelte';
 
-void boot(OrdersWindow, 'app.ordersTitle');
+void boot('orders', OrdersWindow, 'app.ordersTitle');

@@ -1,4 +1,4 @@
 import { boot } from './boot';
 import StudioWindow from './StudioWindow.svelte';
 
-void boot(StudioWindow, 'app.title');
+void boot('studio', StudioWindow, 'app.title');

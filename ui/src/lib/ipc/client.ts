@@ -28,7 +28,8 @@
 // | set_recording     | record                        |                 | studio         |
 // | open_orders_window| (shell)                       |                 | studio         |
 //
-// Event `studio` carries one StudioEvent to every window, in order. A forwarder that lagged sends every section anew.
+// Event `studio` carries one StudioEvent, in order, to the windows `studio` and `orders`; levels to `studio` alone. A
+// forwarder that lagged sends every section anew.
 //
 // Protocol `preview`, addresses made with convertFileSrc:
 //   /frame?after=SEQ   newest picture other than SEQ: image/jpeg with header x-seq; 204 when none came in time. Needs
@@ -111,11 +112,15 @@ const PICTURE = /^picture\/[A-Za-z0-9\-_.~%]+(\?v=[A-Za-z0-9\-_.~%]*)?$/;
 /** Is this the address of a product's picture? */
 export const isPictureAddress = (address: string): boolean => PICTURE.test(address);
 
+/** Label of a window, as the shell names it. */
+export type WindowLabel = 'studio' | 'orders';
+
 /** The client of a window of the program. */
-export function tauriClient(): Client {
+export function tauriClient(label: WindowLabel): Client {
   return {
     snapshot: () => command('snapshot'),
-    listen: (take) => listen<StudioEvent>('studio', (event) => take(event.payload)),
+    // By label: a listener for any target would also get what is sent to the other window.
+    listen: (take) => listen<StudioEvent>('studio', (event) => take(event.payload), { target: label }),
     frame,
     pictureUrl: (address) => (isPictureAddress(address) ? convertFileSrc('', 'preview') + address : null),
     pinProduct: (number) => command('pin_product', { number }),
