@@ -14,7 +14,11 @@ use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 fn main() {
-    let words: Vec<String> = std::env::args().skip(1).collect();
+    run(&std::env::args().skip(1).collect::<Vec<_>>());
+}
+
+/// The whole program; the tests call it in a process of their own.
+pub fn run(words: &[String]) {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words[..] {
         ["devices"] => {

@@ -3,7 +3,11 @@
 
 mod support;
 
-use support::{Cameras, Picture, Running, median, probe, steps};
+#[path = "../examples/probe.rs"]
+#[expect(dead_code, reason = "its main is for the command line")]
+mod probe;
+
+use support::{Cameras, Picture, Running, median, own_executable, probe_words, steps};
 
 const MS: i64 = 1_000_000;
 
@@ -20,10 +24,20 @@ fn cameras() -> Cameras {
     Cameras::new("Fake UVC Camera: Fake", CONF)
 }
 
+fn run(cameras: &Cameras, words: &str) -> Running {
+    support::probe(cameras.command(&own_executable()), words)
+}
+
 fn camera(cameras: &Cameras, canvas: &str, seconds: &str) -> Running {
-    let mut command = cameras.command(&probe());
-    command.args(["camera", "-", canvas, seconds]);
-    Running::start(command)
+    run(cameras, &format!("camera - {canvas} {seconds}"))
+}
+
+/// Not a test of its own: the process that sees nothing but the imitation camera.
+#[test]
+fn probe_child() {
+    if let Some(words) = probe_words() {
+        probe::run(&words);
+    }
 }
 
 /// Pictures in order, none twice, at their distance.
@@ -236,7 +250,7 @@ fn closing_is_quick_even_in_a_stall() {
     run.wait_for_many("frame", 5);
     cameras.fault("stall");
     assert_eq!(run.end(), 0);
-    let closed = run.seen.last().and_then(|line| line.strip_prefix("closed ")?.parse::<u64>().ok());
+    let closed = run.seen.iter().find_map(|line| line.strip_prefix("closed ")?.parse::<u64>().ok());
     assert!(closed.is_some_and(|ms| ms < 2000), "{closed:?}");
 }
 
@@ -245,9 +259,7 @@ fn the_list_has_cameras_with_modes_and_no_metadata_nodes() {
     let cameras = cameras();
     cameras.add(1, "Fake UVC Camera: Meta", "meta=1\n");
     std::fs::write(cameras.root().join("dev/video-extra"), "").expect("a name that is no camera");
-    let mut command = cameras.command(&probe());
-    command.arg("devices");
-    let mut run = Running::start(command);
+    let mut run = run(&cameras, "devices");
     assert_eq!(run.end(), 0);
     let list: serde_json::Value = serde_json::from_str(&run.seen[0]).expect("JSON");
     let found = list["cameras"].as_array().expect("an array");

@@ -90,12 +90,30 @@ impl Cameras {
     }
 }
 
-/// The probe, built by `cargo test` beside the tests.
-pub fn probe() -> PathBuf {
-    let mut path = std::env::current_exe().expect("this test");
-    path.pop();
-    path.pop();
-    path.join("examples").join(format!("probe{}", std::env::consts::EXE_SUFFIX))
+/// What the probe is to do, in the environment of a test's own second process.
+const PROBE: &str = "STALLCAST_TEST_PROBE";
+
+/// The words for the probe if this process is to be it.
+pub fn probe_words() -> Option<Vec<String>> {
+    let words = std::env::var(PROBE).ok()?;
+    // The harness has begun a line.
+    say("");
+    Some(words.split(' ').map(str::to_owned).collect())
+}
+
+/// Makes `command`, which runs this test's executable, the probe: its test `probe_child` does the rest.
+pub fn probe(mut command: Command, words: &str) -> Running {
+    command.args(["--exact", "probe_child", "--nocapture"]).env(PROBE, words);
+    let mut running = Running::start(command);
+    running.wait_until("the harness", str::is_empty);
+    running.wait_until("the harness", |line| line.is_empty() || line.starts_with("test "));
+    running.seen.clear();
+    running
+}
+
+/// This test's executable.
+pub fn own_executable() -> PathBuf {
+    std::env::current_exe().expect("this test")
 }
 
 /// A program whose lines are read as they come.
