@@ -41,22 +41,22 @@ impl Colour {
 /// A linear map of Y, U and V. Between the matrices chroma depends on chroma only, so chroma stays subsampled and luma
 /// gets a correction that two neighbours in two rows share.
 ///
-/// Products are 16 bit by 16 bit with the upper half kept, which compilers turn into one instruction for eight pixels on
-/// any processor: samples shifted left by 7, factors by 14, results by 5.
+/// Everything is done around the middle (128) in 16 bit, where one instruction serves eight samples on any processor and
+/// saturating sums end at black and white by themselves. Results are at most one off.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Recolour {
+    /// Factor of luma, 7 bits after the point, and what is added then.
     luma: i16,
     offset: i16,
+    /// What chroma adds to luma, 9 bits after the point.
     luma_u: i16,
     luma_v: i16,
+    /// What is added to chroma itself, 9 bits after the point.
     u_u: i16,
     u_v: i16,
     v_u: i16,
     v_v: i16,
 }
-
-/// Half of a result's last place, and half a place for each of three products, which all round down.
-const ROUND: i16 = 16 + 1;
 
 impl Recolour {
     /// The map from one meaning to another; `None` if they are the same.
@@ -73,51 +73,51 @@ impl Recolour {
         let blue = |rgb: (f64, f64, f64)| (rgb.2 - luma(rgb)) / (2.0 * (1.0 - tb));
         let red = |rgb: (f64, f64, f64)| (rgb.0 - luma(rgb)) / (2.0 * (1.0 - tr));
         let ((black, span, chroma), (to_black, to_span, to_chroma)) = (from.spans(), to.spans());
-        let factor = |f: f64| (f * 16_384.0).round() as i16;
+        let fixed = |value: f64, bits: u32| (value * f64::from(1 << bits)).round() as i16;
         Some(Self {
-            luma: factor(to_span / span),
-            offset: ((to_black - black * to_span / span) * 32.0).round() as i16 + ROUND,
-            luma_u: factor(luma(cb) * to_span / chroma),
-            luma_v: factor(luma(cr) * to_span / chroma),
-            u_u: factor(blue(cb) * to_chroma / chroma),
-            u_v: factor(blue(cr) * to_chroma / chroma),
-            v_u: factor(red(cb) * to_chroma / chroma),
-            v_v: factor(red(cr) * to_chroma / chroma),
+            luma: fixed(to_span / span, 7),
+            offset: fixed(to_black + (128.0 - black) * to_span / span, 7) + (1 << 6),
+            luma_u: fixed(luma(cb) * to_span / chroma, 9),
+            luma_v: fixed(luma(cr) * to_span / chroma, 9),
+            u_u: fixed(blue(cb) * to_chroma / chroma - 1.0, 9),
+            u_v: fixed(blue(cr) * to_chroma / chroma, 9),
+            v_u: fixed(red(cb) * to_chroma / chroma, 9),
+            v_v: fixed(red(cr) * to_chroma / chroma - 1.0, 9),
         })
     }
 
-    /// One row of chroma into another, and what it adds to the luma above it (each value twice, for two neighbours).
+    /// One row of chroma into another, and what it adds to the luma of the two rows above it, 7 bits after the point.
     fn chroma(&self, u: &[u8], v: &[u8], to_u: &mut [u8], to_v: &mut [u8], luma: &mut [i16]) {
-        let inputs = u.iter().zip(v);
-        let outputs = to_u.iter_mut().zip(to_v).zip(luma.as_chunks_mut::<2>().0);
-        for ((u, v), ((to_u, to_v), luma)) in inputs.zip(outputs) {
-            let (u, v) = ((i16::from(*u) - 128) << 7, (i16::from(*v) - 128) << 7);
-            *to_u = narrow(high(u, self.u_u) + high(v, self.u_v) + 128 * 32 + ROUND);
-            *to_v = narrow(high(u, self.v_u) + high(v, self.v_v) + 128 * 32 + ROUND);
-            *luma = [high(u, self.luma_u) + high(v, self.luma_v); 2];
+        for ((u, v), ((to_u, to_v), luma)) in u.iter().zip(v).zip(to_u.iter_mut().zip(to_v).zip(luma)) {
+            let (u, v) = (centred(*u), centred(*v));
+            *to_u = moved(u, dot(u, self.u_u, v, self.u_v));
+            *to_v = moved(v, dot(u, self.v_u, v, self.v_v));
+            *luma = dot(u, self.luma_u, v, self.luma_v).wrapping_add(2) >> 2;
         }
     }
 
     fn luma(&self, y: &[u8], to: &mut [u8], correction: &[i16]) {
         for ((to, y), correction) in to.iter_mut().zip(y).zip(correction) {
-            *to = narrow(high(i16::from(*y) << 7, self.luma) + correction + self.offset);
+            let sum = centred(*y).wrapping_mul(self.luma).wrapping_add(*correction);
+            *to = (sum.saturating_add(self.offset) >> 7).max(0) as u8;
         }
     }
 }
 
-const fn high(a: i16, b: i16) -> i16 {
-    ((a as i32 * b as i32) >> 16) as i16
+const fn centred(sample: u8) -> i16 {
+    sample as i16 - 128
 }
 
-const fn narrow(value: i16) -> u8 {
-    let value = value >> 5;
-    (if value < 0 {
-        0
-    } else if value > 255 {
-        255
-    } else {
-        value
-    }) as u8
+/// Fits 16 bit: samples lie within 128 of the middle and all factors of a map add up to less than a half.
+/// Unchecked so that debug builds, which run shows too, do not look at each pixel by itself.
+const fn dot(u: i16, by_u: i16, v: i16, by_v: i16) -> i16 {
+    u.wrapping_mul(by_u).wrapping_add(v.wrapping_mul(by_v))
+}
+
+/// A sample around the middle, moved by `by` (9 bits after the point), as a byte.
+const fn moved(sample: i16, by: i16) -> u8 {
+    let sum = (sample << 8).saturating_add(by.wrapping_add(1) >> 1).saturating_add(1 << 7);
+    ((sum >> 8) + 128) as u8
 }
 
 /// How a raw picture lies in memory.
@@ -204,6 +204,8 @@ pub(crate) struct Rows {
     v: Vec<u8>,
     pairs: Vec<u8>,
     correction: Vec<i16>,
+    /// The same, each twice for two neighbours.
+    corrections: Vec<i16>,
 }
 
 impl Rows {
@@ -216,7 +218,8 @@ impl Rows {
         self.u.resize(cw, 0);
         self.v.resize(cw, 0);
         self.pairs.resize(2 * cw, 0);
-        self.correction.resize(2 * cw, 0);
+        self.correction.resize(cw, 0);
+        self.corrections.resize(2 * cw, 0);
         let [to_y, to_u, to_v] = to;
         for pair in 0..cut.height.div_ceil(2) {
             let top = cut.y + 2 * pair;
@@ -230,7 +233,12 @@ impl Rows {
             }
             let (to_u, to_v) = (to_u.row(pair, cw), to_v.row(pair, cw));
             match recolour {
-                Some(recolour) => recolour.chroma(u, v, to_u, to_v, &mut self.correction),
+                Some(recolour) => {
+                    recolour.chroma(u, v, to_u, to_v, &mut self.correction);
+                    for (to, one) in self.corrections.as_chunks_mut::<2>().0.iter_mut().zip(&self.correction) {
+                        *to = [*one; 2];
+                    }
+                }
                 None => {
                     to_u.copy_from_slice(u);
                     to_v.copy_from_slice(v);
@@ -240,7 +248,7 @@ impl Rows {
                 let y = if source.layout == Layout::Yuyv { &self.luma[n][..w] } else { source.row(0, row, cut.x, w) };
                 let to = to_y.row(row - cut.y, w);
                 match recolour {
-                    Some(recolour) => recolour.luma(y, to, &self.correction),
+                    Some(recolour) => recolour.luma(y, to, &self.corrections),
                     None => to.copy_from_slice(y),
                 }
             }
@@ -301,5 +309,58 @@ fn odds(from: &[u8], to: &mut [u8]) {
 fn mean_odds(a: &[u8], b: &[u8], to: &mut [u8]) {
     for ((to, a), b) in to.iter_mut().zip(a.as_chunks::<2>().0).zip(b.as_chunks::<2>().0) {
         *to = (((u16::from_le_bytes(*a) >> 8) + (u16::from_le_bytes(*b) >> 8) + 1) >> 1) as u8;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The same map in floating point.
+    fn exact(from: Colour, to: Colour, [y, u, v]: [u8; 3]) -> [u8; 3] {
+        let ((kr, kb), (tr, tb)) = (from.weights(), to.weights());
+        let ((black, span, chroma), (to_black, to_span, to_chroma)) = (from.spans(), to.spans());
+        let (y, cb, cr) = ((f64::from(y) - black) / span, (f64::from(u) - 128.0) / chroma, (f64::from(v) - 128.0) / chroma);
+        let (r, b) = (y + 2.0 * (1.0 - kr) * cr, y + 2.0 * (1.0 - kb) * cb);
+        let g = (y - kr * r - kb * b) / (1.0 - kr - kb);
+        let y = tr * r + (1.0 - tr - tb) * g + tb * b;
+        [to_black + to_span * y, 128.0 + to_chroma * (b - y) / (2.0 * (1.0 - tb)), 128.0 + to_chroma * (r - y) / (2.0 * (1.0 - tr))]
+            .map(|value| value.round().clamp(0.0, 255.0) as u8)
+    }
+
+    #[test]
+    fn every_map_is_at_most_one_off_for_every_sample() {
+        let colours = [(Matrix::Bt601, false), (Matrix::Bt601, true), (Matrix::Bt709, false), (Matrix::Bt709, true)]
+            .map(|(matrix, full)| Colour { matrix, full });
+        let steps = (0..=255_u8).step_by(5);
+        for (from, to) in colours.iter().flat_map(|from| colours.map(|to| (*from, to))) {
+            let Some(map) = Recolour::between(from, to) else {
+                assert_eq!(from, to);
+                continue;
+            };
+            for (u, v) in steps.clone().flat_map(|u| steps.clone().map(move |v| (u, v))) {
+                let (mut to_u, mut to_v, mut correction) = ([0], [0], [0; 1]);
+                map.chroma(&[u], &[v], &mut to_u, &mut to_v, &mut correction);
+                for y in steps.clone() {
+                    let mut to_y = [0];
+                    map.luma(&[y], &mut to_y, &correction);
+                    let (got, want) = ([to_y[0], to_u[0], to_v[0]], exact(from, to, [y, u, v]));
+                    assert!(
+                        got.iter().zip(want).all(|(g, w)| g.abs_diff(w) <= 1),
+                        "{from:?} {to:?} {:?}: {got:?}, not {want:?}",
+                        [y, u, v]
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_middle_is_cut_out_with_even_corners() {
+        assert_eq!(Cut::covering((1280, 720), (720, 1280)), Cut { x: 436, y: 0, width: 406, height: 720 });
+        assert_eq!(Cut::covering((720, 1280), (1280, 720)), Cut { x: 0, y: 436, width: 720, height: 406 });
+        assert_eq!(Cut::covering((1920, 1080), (1280, 720)), Cut::whole(1920, 1080));
+        assert_eq!(Cut::covering((641, 361), (1280, 720)), Cut::whole(641, 361));
+        assert_eq!(Cut::covering((1, 1000), (1280, 720)).height, 2);
     }
 }
