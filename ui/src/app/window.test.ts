@@ -153,7 +153,7 @@ describe('silence of the media process', () => {
     await vi.advanceTimersByTimeAsync(3_000);
     expect(page.queryByTestId('stale')).toBeNull();
     expect(page.getByTestId('fps').textContent).toBe('30.0');
-    await vi.advanceTimersByTimeAsync(5_000);
+    await vi.advanceTimersByTimeAsync(8_000);
     expect(page.getByTestId('stale').textContent).toContain('画面进程没有回应');
     expect([page.getByTestId('fps').textContent, page.getByTestId('loss-dropped').textContent, page.getByTestId('link').dataset['word']]).toEqual(['—', '—', 'lost']);
     fake.send({ section: 'stats', value: fake.view.stats });

@@ -438,6 +438,9 @@ export const en: Record<TextKey, string> = {
   'error.secrets_broken': 'The record of secrets cannot be read. Put it back from a backup.',
   'error.not_complete': 'Not everything is finished. Look again in a moment.',
   'error.busy': 'Busy. Try again.',
+  'error.not_confirmed': 'The platform took it but does not show it. Look there and send it again.',
+  'error.not_understood': 'The answer of the platform is not understood. Update Stallcast and send it again.',
+  'error.refused': 'The platform did not accept it. Look there and send it again.',
   'error.unknown': 'That did not work. Try again.',
 
   'health.camera_lost': 'The camera {device} stopped; its last picture stays. Plug it in again.',

@@ -450,6 +450,9 @@ export const zhCN = {
   'error.secrets_broken': '密钥记录读不了。从备份放回来。',
   'error.not_complete': '还没有做完，过一会儿再看。',
   'error.busy': '正忙，再试一次。',
+  'error.not_confirmed': '平台收下了，读回来却不是这样。到平台上看一眼，再发一次。',
+  'error.not_understood': '平台的回答看不懂。更新 Stallcast 再发一次。',
+  'error.refused': '平台没有接受。到平台上看一眼，再发一次。',
   'error.unknown': '没有做成。再试一次。',
 
   // News of the machinery, by code

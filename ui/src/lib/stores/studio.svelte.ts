@@ -8,7 +8,7 @@ import { Loudness } from './loudness';
 /** Samples of the bitrate, one a second. */
 const TREND = 120;
 /** Figures older than this are not shown as if they were new, ms. */
-export const STALE_MS = 6_000;
+export const STALE_MS = 8_000;
 
 /** The page's copy of the studio. */
 export class StudioStore {
