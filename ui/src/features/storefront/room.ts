@@ -119,7 +119,7 @@ function marked(marks: readonly Mark[], mark: Mark | null): readonly Mark[] {
 }
 
 /** How the one coupon on the page stands for this viewer. */
-export type CouponFace = 'claim' | 'claimed' | 'used' | 'gone';
+export type CouponFace = 'claim' | 'claimed' | 'gone';
 
 /** How long "gone" stays readable. */
 const GONE_SHOWN_MS = 8_000;
@@ -137,9 +137,7 @@ export function couponNow(
   const usable = running.find((c) => mine.coupons.includes(c.id) && !mine.used.includes(c.id));
   if (usable) return { coupon: usable, face: 'claimed' };
   const gone = newest.find((c) => !mine.coupons.includes(c.id) && nowMs - (c.goneAtMs ?? c.endsAtMs) < GONE_SHOWN_MS);
-  if (gone) return { coupon: gone, face: 'gone' };
-  const used = running.find((c) => mine.used.includes(c.id));
-  return used ? { coupon: used, face: 'used' } : null;
+  return gone ? { coupon: gone, face: 'gone' } : null;
 }
 
 /** When it was issued. */

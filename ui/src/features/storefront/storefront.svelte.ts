@@ -87,7 +87,8 @@ export class Storefront {
   /** Date of the frame on the screen; null where there is none. */
   readonly pictureMs = $derived(this.face === 'picture' ? pictureDate(this.ownPictureMs, this.nowMs) : null);
   readonly cardInPicture = $derived(this.room ? cardIn(this.room.marks, this.pictureMs) : null);
-  readonly pinned = $derived(this.product(this.room?.pin?.productId ?? null));
+  /** Nothing is being explained any more once the show is over, whatever is still pinned. */
+  readonly pinned = $derived(this.face === 'after' ? null : this.product(this.room?.pin?.productId ?? null));
   readonly recent = $derived(this.product(this.room?.recent ?? null));
   readonly coupon = $derived(this.room && couponNow(this.room, this.mine, this.nowMs));
   readonly isRibbonInPicture = $derived(!!this.room && !!this.coupon && ribbonIn(this.room.coupons, this.coupon.coupon, this.pictureMs));
@@ -298,13 +299,13 @@ export class Storefront {
     this.room = { ...this.room, coupons };
   }
 
-  /** What this product costs with a coupon that could be claimed now, if one would apply. */
-  withCoupon(product: Product): { id: string; price: Money } | null {
+  /** What this product costs with the running coupon, if it would apply; with its id where it is still to be claimed. */
+  withCoupon(product: Product): { claim: string | null; price: Money } | null {
     const offer = cart.priceOf(product);
-    if (!offer || this.coupon?.face !== 'claim') return null;
-    const { coupon } = this.coupon;
+    if (!offer || (this.coupon?.face !== 'claim' && this.coupon?.face !== 'claimed')) return null;
+    const { coupon, face } = this.coupon;
     if (offer.from || offer.price.amount < coupon.threshold.amount) return null;
-    return { id: coupon.id, price: { ...offer.price, amount: Math.max(0, offer.price.amount - coupon.discount.amount) } };
+    return { claim: face === 'claim' ? coupon.id : null, price: { ...offer.price, amount: Math.max(0, offer.price.amount - coupon.discount.amount) } };
   }
 
   // --- cart ---
