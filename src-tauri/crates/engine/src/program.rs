@@ -121,6 +121,8 @@ struct Clockwork {
     chooser: FrameChooser,
     converter: Converter,
     overlays: Option<Overlays>,
+    /// What they show, for new ones after a crash.
+    overlay_set: OverlaySet,
     pool: FramePool,
     /// Converted picture of the source, without overlays.
     base: Option<Frame>,
@@ -147,6 +149,7 @@ impl Clockwork {
             chooser,
             converter,
             overlays,
+            overlay_set: OverlaySet::default(),
             pool: FramePool::new(IDLE_BUFFERS),
             base: None,
             seen: None,
@@ -180,6 +183,9 @@ impl Clockwork {
     fn recover(&mut self) {
         self.converter = Converter::new(self.parts.canvas);
         self.overlays = Self::overlays(&self.parts);
+        if let Some(overlays) = &mut self.overlays {
+            overlays.set(self.overlay_set.clone(), timing::now());
+        }
         self.base = None;
     }
 
@@ -247,8 +253,11 @@ impl Clockwork {
                 tracing::warn!(error = %e, "the old source is stopped on the program thread");
             }
         }
-        if let (Some(set), Some(overlays)) = (self.control.overlay.take(), &mut self.overlays) {
-            overlays.set(set, at);
+        if let Some(set) = self.control.overlay.take() {
+            self.overlay_set = set.clone();
+            if let Some(overlays) = &mut self.overlays {
+                overlays.set(set, at);
+            }
         }
         if let Some(feed) = self.control.feed.take() {
             self.waiting_feed = Some((feed, at));
