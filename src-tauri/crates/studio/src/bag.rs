@@ -78,17 +78,19 @@ impl Studio {
     }
 
     pub(crate) async fn unpin(&self) -> Result<(), StudioError> {
-        if rows::unpin(&self.inner.store, self.now_ms()).await? {
+        if rows::unpin(&self.inner.store, self.now_ms(), self.program_ms()).await? {
             self.pin_changed().await;
         }
         Ok(())
     }
 
-    /// Written down: now the windows, the picture and the platform hear of it, in this order of speed.
+    /// Written down: now the platform, the picture and the windows hear of it, none waiting for another's answer.
     async fn pin_changed(&self) {
+        self.wake_outbox();
         self.refresh_overlay().await;
         self.publish_bag().await;
-        self.wake_outbox();
+        // A failed one may have been replaced.
+        self.tell_failed_intents().await;
     }
 
     /// For the command line: a SKU of the shop, or `first`. Waits for the first products of a new shop.
@@ -131,6 +133,7 @@ impl Studio {
         let now = self.now_ms();
         let rows = self.bag_rows().await;
         let explained = rows.iter().find(|r| r.item.explaining_since_ms.is_some());
+        self.follow_pace(explained.is_some());
         let card = explained.and_then(|row| {
             let confirmed = self.confirmed_ms().unwrap_or(0).max(row.product.confirmed_at_ms);
             present::card(row.item.number, &row.product, row.stock_of, confirmed, now)

@@ -10,11 +10,12 @@ use stallcast_engine::protocol::Summary;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio_util::sync::CancellationToken;
 
 /// Longest line, bytes.
 const MOST_LINE: u64 = 1 << 20;
 /// Longest wait for an answer. Ending flushes encoders and finishes files.
-pub(crate) const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
 /// A question.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,8 +56,9 @@ impl From<StudioError> for Answer {
     }
 }
 
-/// Answers the questions of one connection until it closes.
-pub(crate) async fn serve<S, F>(stream: S, answer: impl Fn(Question) -> F) -> std::io::Result<()>
+/// Answers the questions of one connection until it closes. `stop` ends it between two questions: an answer under way is
+/// still given, because the answer to [`Question::End`] comes while the owner closes.
+pub(crate) async fn serve<S, F>(stream: S, stop: &CancellationToken, answer: impl Fn(Question) -> F) -> std::io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     F: Future<Output = Answer>,
@@ -65,8 +67,8 @@ where
     loop {
         let mut line = String::new();
         // A line that is longer than any question ends the connection.
-        let read = (&mut stream).take(MOST_LINE).read_line(&mut line).await?;
-        if read == 0 {
+        let Some(read) = stop.run_until_cancelled((&mut stream).take(MOST_LINE).read_line(&mut line)).await else { return Ok(()) };
+        if read? == 0 {
             return Ok(());
         }
         let reply = match serde_json::from_str(&line) {
@@ -110,12 +112,16 @@ mod tests {
     #[tokio::test]
     async fn questions_get_answers_and_nonsense_a_refusal() {
         let (ours, theirs) = tokio::io::duplex(4096);
-        let server = tokio::spawn(serve(theirs, |question| async move {
-            match question {
-                Question::Status => Answer::Status { status: serde_json::json!({"show": "live"}) },
-                Question::End => StudioError::new("no_show").into(),
-            }
-        }));
+        let server = tokio::spawn(async move {
+            let stop = CancellationToken::new();
+            let answer = |question| async move {
+                match question {
+                    Question::Status => Answer::Status { status: serde_json::json!({"show": "live"}) },
+                    Question::End => StudioError::new("no_show").into(),
+                }
+            };
+            serve(theirs, &stop, answer).await
+        });
         let mut ours = ours;
         let status = ask(&mut ours, &Question::Status).await.expect("status");
         assert_eq!(status, Answer::Status { status: serde_json::json!({"show": "live"}) });

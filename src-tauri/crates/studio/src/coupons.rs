@@ -43,8 +43,8 @@ impl Studio {
         let rows = self.bag_rows().await;
         let currency = rows.iter().find_map(|r| r.product.lead_sku()).map_or(Currency::Cny, |s| s.price.currency);
         rows::issue_coupon(&self.inner.store, &form.draft(currency)?, self.now_ms()).await?;
-        self.publish_coupons().await;
         self.wake_outbox();
+        self.publish_coupons().await;
         Ok(())
     }
 

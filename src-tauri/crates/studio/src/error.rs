@@ -174,7 +174,40 @@ impl From<SecretsError> for StudioError {
 
 impl From<stallcast_engine::EngineError> for StudioError {
     fn from(e: stallcast_engine::EngineError) -> Self {
-        todo!()
+        let error = Self { code: e.code().to_owned(), params: e.params(), retryable: false };
+        if e.retryable() { error.retryable() } else { error }
+    }
+}
+
+/// The studio's database, in its folder.
+pub(crate) const DATABASE: &str = "stallcast.db";
+
+impl From<stallcast_store::StoreError> for StudioError {
+    fn from(e: stallcast_store::StoreError) -> Self {
+        use stallcast_store::StoreError as E;
+        match e {
+            E::NewerDatabase { .. } => Self::new("database_newer").with("path", DATABASE),
+            E::Damaged { detail } => Self::new("database_broken").with("path", DATABASE).with("detail", detail),
+            E::DiskFull => Self::new("disk_full").with("path", DATABASE).retryable(),
+            E::Unwritable(_) => Self::new("data_unwritable").with("path", DATABASE),
+            // It has no call for it, so nothing was written down.
+            E::WrongState { state } if state == "unavailable" => Self::new("unsupported"),
+            E::WrongState { state } => Self::new("wrong_state").with("state", state),
+            E::Invalid(invalid) => invalid.into(),
+            E::Busy => Self::internal(E::Busy).retryable(),
+            other => {
+                tracing::error!(error = ?other, "the database");
+                Self::internal(other)
+            }
+        }
+    }
+}
+
+impl From<stallcast_platform::PlatformError> for StudioError {
+    fn from(e: stallcast_platform::PlatformError) -> Self {
+        use stallcast_platform::PlatformError as E;
+        let error = Self::new(e.code()).with("detail", &e);
+        if matches!(e, E::Unreachable { .. } | E::RateLimited { .. }) { error.retryable() } else { error }
     }
 }
 

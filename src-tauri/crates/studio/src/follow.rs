@@ -3,7 +3,7 @@
 use crate::error::StudioError;
 use crate::headless::Watch;
 use crate::output::Terminal;
-use crate::{control, report};
+use crate::report;
 use stallcast_engine::protocol::{Command, Event, Reply};
 use stallcast_engine::{Engine, EngineEvent};
 use std::path::Path;
@@ -62,6 +62,3 @@ pub(crate) async fn follow(data: &Path, terminal: Terminal, interrupt: Cancellat
     terminal.summary(&summary);
     error.map_or(0, |e| e.exit_code())
 }
-
-/// Longest wait for the owner of the folder to end its show.
-pub(crate) const END_LIMIT: std::time::Duration = control::ANSWER_LIMIT;

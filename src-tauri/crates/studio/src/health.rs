@@ -76,6 +76,18 @@ impl HealthBoard {
         });
     }
 
+    /// What was not delivered and waits for a person: ids and actions. The others are on their way, done or given up.
+    pub fn failed_intents<'a>(&mut self, failed: impl IntoIterator<Item = (&'a str, &'a str)>, now_ms: i64) {
+        let failed: BTreeMap<String, &str> = failed.into_iter().map(|(id, action)| (format!("intent:{id}"), action)).collect();
+        self.entries.retain(|e| !e.subject.starts_with("intent:") || failed.contains_key(&e.subject));
+        for (subject, action) in failed {
+            if !self.entries.iter().any(|e| e.subject == subject) {
+                let params = BTreeMap::from([("action".to_owned(), action.to_owned())]);
+                self.put(Entry { code: "intent_failed".to_owned(), params, at_ms: now_ms, level: Level::Bad, subject });
+            }
+        }
+    }
+
     fn put(&mut self, entry: Entry) {
         self.entries.retain(|e| e.subject != entry.subject);
         self.entries.push_front(entry);
@@ -154,6 +166,18 @@ mod tests {
         board.take(&Health::new(HealthCode::EncoderBehind), 20_200);
         assert!(!board.expire(40_000));
         assert!(board.expire(50_200), "a warning nobody repeats is over");
+    }
+
+    #[test]
+    fn what_failed_stays_until_somebody_did_something() {
+        let mut board = HealthBoard::default();
+        board.failed_intents([("a", "pin"), ("b", "ship")], 1);
+        board.failed_intents([("b", "ship"), ("c", "coupon")], 2);
+        let actions: Vec<_> = board.view().into_iter().map(|h| (h.params["action"].clone(), h.at_ms)).collect();
+        assert_eq!(actions, [("coupon".to_owned(), 2.0), ("ship".to_owned(), 1.0)], "since when must not move");
+        assert!(!board.expire(i64::MAX / 2));
+        board.failed_intents([], 3);
+        assert!(board.view().is_empty());
     }
 
     #[test]

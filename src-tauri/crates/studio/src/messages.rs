@@ -229,6 +229,17 @@ pub(crate) const ERRORS: &[(&str, &str, &str)] = &[
     ),
     ("payment_declined", "付款没有成功。请换一种方式再付。", "The payment was declined. Pay in another way."),
     ("unsupported", "这个平台没有这个功能。请在平台自己的页面上操作。", "This platform cannot do this. Do it on the platform's own page."),
+    (
+        "not_confirmed",
+        "平台收下了，但读回来不是这样。请到平台上看一看，再发一次。",
+        "The platform took it, but does not show it. Look there and send it again.",
+    ),
+    (
+        "not_understood",
+        "平台的回答看不懂。请更新 Stallcast，再发一次。",
+        "The platform's answer is not understood. Update Stallcast and send it again.",
+    ),
+    ("refused", "平台没有接受。请到平台上看一看，再发一次。", "The platform did not accept it. Look there and send it again."),
     ("rate_limited", "平台让我们慢一点。稍后会自动再试。", "The platform asks to slow down. It is tried again by itself."),
     // Secrets (exit status 6)
     ("unauthorized", "店铺不认这个登录。请重新连接店铺。", "The shop does not accept this sign-in. Connect it again."),

@@ -63,8 +63,9 @@ impl Studio {
             }
         }
         rows::ship(&self.inner.store, order_id, carrier, tracking, self.now_ms()).await?;
-        self.publish_orders().await;
         self.wake_outbox();
+        self.publish_orders().await;
+        self.tell_failed_intents().await;
         Ok(())
     }
 
@@ -90,6 +91,7 @@ impl Studio {
     }
 
     pub(crate) async fn intents_changed(&self) {
+        self.tell_failed_intents().await;
         self.publish_bag().await;
         self.publish_coupons().await;
         self.publish_orders().await;

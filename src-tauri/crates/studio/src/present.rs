@@ -141,11 +141,6 @@ pub(crate) fn order_lines<'a>(order: &Order, product: impl Fn(&str) -> Option<(u
         .collect()
 }
 
-/// Does this order count for the turnover of its show?
-pub(crate) const fn counts(order: &Order) -> bool {
-    !matches!(order.status(), OrderStatus::Cancelled | OrderStatus::Refunded)
-}
-
 pub(crate) const fn show_state(state: EngineState) -> ShowStateView {
     match state {
         EngineState::Idle => ShowStateView::Opening,

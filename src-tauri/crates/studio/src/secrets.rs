@@ -15,12 +15,8 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use secrecy::{ExposeSecret, SecretSlice};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 use thiserror::Error;
 use zeroize::Zeroizing;
-
-/// Longest wait for an answer of the OS keychain; it may be waiting for a person who is not there.
-pub const KEYCHAIN_LIMIT: Duration = Duration::from_secs(10);
 
 const FORMAT: u8 = 1;
 const NONCE: usize = 24;
@@ -105,8 +101,7 @@ pub enum SecretsError {
     Random,
 }
 
-/// The OS keychain, where a build has one. Calls may block for as long as a person takes; the caller limits them to
-/// [`KEYCHAIN_LIMIT`].
+/// The OS keychain, where a build has one. A call that waits for a person who is not there gives up after 10 s.
 pub trait Keychain: Send + Sync {
     /// Reads the key stored under `name`; `None` when nothing is stored or nobody answers.
     fn read(&self, name: &str) -> Option<[u8; KEY]>;

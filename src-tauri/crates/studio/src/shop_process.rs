@@ -5,6 +5,7 @@ use crate::private_file;
 use crate::process;
 use serde::{Deserialize, Serialize};
 use stallcast_clock::{Backoff, Tasks};
+use stallcast_shop::ShopError;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -313,4 +314,55 @@ pub(crate) async fn end_orphan(data: &Path) -> Option<Arc<ShopAddress>> {
     Some(Arc::new(address))
 }
 
-pub(crate) fn start_error(e: &stallcast_shop::ShopError, listen: SocketAddr, data: &Path) -> StudioError { todo!() }
+/// Why a shop did not start, in the words of the command line.
+pub(crate) fn start_error(e: &ShopError, listen: SocketAddr, data: &Path) -> StudioError {
+    let unwritable = |path: &Path, source: &std::io::Error| {
+        let full = source.kind() == std::io::ErrorKind::StorageFull;
+        StudioError::new(if full { "disk_full" } else { "data_unwritable" }).with("path", path.display())
+    };
+    match e {
+        ShopError::PortInUse { address } => StudioError::new("port_in_use").with("address", address),
+        ShopError::AddressUnusable { .. } => StudioError::new("bad_address").with("value", listen),
+        ShopError::DataUnwritable { path, source } => unwritable(path, source),
+        ShopError::AlreadyRunning { .. } => {
+            let pid = ShopAddress::read(data).map_or_else(|| "?".to_owned(), |a| a.pid.to_string());
+            StudioError::new("folder_busy").with("pid", pid)
+        }
+        ShopError::NewerDatabase { path, .. } => StudioError::new("database_newer").with("path", path.display()),
+        ShopError::DatabaseBroken { path, detail } => {
+            StudioError::new("database_broken").with("path", path.display()).with("detail", detail)
+        }
+        ShopError::Internal { detail } => StudioError::new("shop_down").with("detail", detail).retryable(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::messages::Language;
+
+    #[test]
+    fn every_reason_has_a_sentence_with_its_values() {
+        let dir = tempfile::tempdir().expect("dir");
+        let listen = SocketAddr::from(([127, 0, 0, 1], 80));
+        let io = |kind| std::io::Error::from(kind);
+        let path = || PathBuf::from("/d/shop.db");
+        for (error, code, exit) in [
+            (ShopError::PortInUse { address: listen }, "port_in_use", 5),
+            (ShopError::AddressUnusable { address: listen, source: io(std::io::ErrorKind::AddrNotAvailable) }, "bad_address", 2),
+            (ShopError::DataUnwritable { path: path(), source: io(std::io::ErrorKind::PermissionDenied) }, "data_unwritable", 5),
+            (ShopError::DataUnwritable { path: path(), source: io(std::io::ErrorKind::StorageFull) }, "disk_full", 5),
+            (ShopError::AlreadyRunning { path: path() }, "folder_busy", 5),
+            (ShopError::NewerDatabase { path: path(), found: 9, known: 2 }, "database_newer", 5),
+            (ShopError::DatabaseBroken { path: path(), detail: "x".to_owned() }, "database_broken", 5),
+            (ShopError::Internal { detail: "x".to_owned() }, "shop_down", 5),
+        ] {
+            let told = start_error(&error, listen, dir.path());
+            assert_eq!((told.code(), told.exit_code()), (code, exit));
+            for language in [Language::Zh, Language::En] {
+                let sentence = told.sentence(language);
+                assert!(!sentence.contains('{') && (code == "folder_busy" || !sentence.contains("?")), "{sentence}");
+            }
+        }
+    }
+}

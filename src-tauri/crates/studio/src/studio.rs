@@ -159,6 +159,7 @@ impl Studio {
             }),
         };
         studio.guard_saved_secrets().await;
+        studio.open_control().await;
         let opening = studio.clone();
         studio.inner.tasks.spawn("open", async move { opening.open_children().await });
         Ok(studio)
@@ -198,6 +199,10 @@ impl Studio {
         }
         if !inner.tasks.stop(Duration::from_secs(5)).await {
             tracing::warn!("a task of the studio did not end in time");
+        }
+        // It may have been connected while this was closing.
+        if let Some(selling) = inner.selling.get() {
+            selling.stop().await;
         }
         crate::rows::close_store(&inner.store).await;
         inner.lock.lock().unwrap_or_else(PoisonError::into_inner).take();

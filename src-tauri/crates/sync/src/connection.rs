@@ -111,10 +111,10 @@ impl ConnectionSync {
         *self.pace.borrow()
     }
 
-    /// The workers' times.
+    /// How long a poll is away at most, at the present pace.
     #[must_use]
-    pub fn timing(&self) -> &Timing {
-        &self.line.timing
+    pub fn interval(&self) -> Duration {
+        self.line.timing.between(self.pace())
     }
 
     /// Does the platform answer?
