@@ -101,11 +101,12 @@ fn what_arrives_is_the_show() {
         assert!(took < secs(1.5), "{took:?}");
 
         let file = wait_for("a closed file", secs(3.0), || nginx.log().contains("deleteStream").then(|| nginx.recorded().pop()).flatten());
-        let seen = look(&file);
+        let mut seen = look(&file);
         assert!(seen.pictures.len() > 150, "{}", seen.pictures.len());
+        // The player stops anywhere; the last pictures may lack the B-frames before them.
+        seen.pictures.truncate(seen.pictures.len() - 3);
         assert!(seen.video_dts.windows(2).all(|w| w[1] > w[0]));
-        assert!(seen.pictures.windows(2).all(|w| (w[1] - w[0] - 1.0 / 30.0).abs() < 0.0015), "no picture lost or doubled: {:?}", seen.pictures);
-        assert!(seen.sounds.windows(2).all(|w| (w[1] - w[0] - 1024.0 / 48_000.0).abs() < 0.0015), "{:?}", seen.sounds);
+        seen.assert_even();
         let offsets = seen.offsets();
         assert!(offsets.len() >= 4 && offsets.iter().all(|o| o.abs() < 0.003), "{offsets:?}");
     }

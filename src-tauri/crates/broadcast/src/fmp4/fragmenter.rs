@@ -93,7 +93,8 @@ impl Fragmenter {
             }
             return Ok(None);
         };
-        let done = packet.keyframe || packet.dts - first.dts >= FRAGMENT;
+        // Whole frames: the one nearest to the half second begins the next.
+        let done = packet.keyframe || packet.dts - first.dts + packet.duration / 2 >= FRAGMENT;
         let fragment = if done { Some(self.cut(Some(&packet))?) } else { None };
         self.video.push(packet);
         Ok(fragment)

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 /// Seconds every segment has at most, rounded: the encoders' keyframe distance.
 const TARGET: u64 = 2;
-/// Least time a viewer can find in the playlist, and least segments.
-const WINDOW: i64 = 14 * NANOS_PER_SEC;
+/// Least time a viewer can find in the playlist (seven segments, less what rounding takes), and least segments.
+const WINDOW: i64 = 14 * NANOS_PER_SEC - 100 * NANOS_PER_MS;
 const LEAST: usize = 6;
 /// Most segments, whatever their length.
 const MOST: usize = 40;
@@ -97,7 +97,7 @@ impl Playlist {
                 init = &segment.init;
                 let _ = writeln!(out, "#EXT-X-MAP:URI=\"{init}\"");
             }
-            let micros = segment.duration / 1000;
+            let micros = (segment.duration + 500) / 1000;
             let _ = write!(
                 out,
                 "#EXT-X-PROGRAM-DATE-TIME:{}\n#EXTINF:{}.{:06},\n{}\n",

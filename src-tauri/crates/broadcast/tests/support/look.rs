@@ -64,12 +64,18 @@ impl Look {
         self.flashes.iter().filter_map(|f| self.tones.iter().map(|t| t - f).min_by(|a, b| a.abs().total_cmp(&b.abs()))).collect()
     }
 
+    /// Nothing repeated or missing.
+    pub fn assert_even(&self) {
+        for (what, times, step) in [("pictures", &self.pictures, 1.0 / 30.0), ("sounds", &self.sounds, 1024.0 / 48_000.0)] {
+            let uneven: Vec<_> = times.windows(2).filter(|w| (w[1] - w[0] - step).abs() > 0.002).collect();
+            assert!(uneven.is_empty(), "{what} not even: {uneven:?} of {:?}..{:?}", times.first(), times.last());
+        }
+    }
+
     /// All that holds for every good output: nothing repeated, missing or backwards, and sound with its picture.
     pub fn assert_sound(&self, seconds: f64) {
         assert!(self.complaints.is_empty(), "{}", self.complaints);
-        let steady = |times: &[f64], step: f64| times.windows(2).all(|w| (w[1] - w[0] - step).abs() < 0.002);
-        assert!(steady(&self.pictures, 1.0 / 30.0), "pictures not even: {:?}", self.pictures);
-        assert!(steady(&self.sounds, 1024.0 / 48_000.0), "sound not even: {:?}", self.sounds);
+        self.assert_even();
         assert!(self.video_dts.windows(2).all(|w| w[1] > w[0]), "dts not rising");
         let long = self.pictures.len() as f64 / 30.0;
         assert!((long - seconds).abs() < 0.05, "{long} s of pictures instead of {seconds}");

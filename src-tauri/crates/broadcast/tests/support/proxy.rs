@@ -13,6 +13,7 @@ pub struct Proxy {
 #[derive(Default)]
 struct State {
     frozen: AtomicBool,
+    holds: AtomicBool,
     accepted: AtomicU64,
     pairs: Mutex<Vec<(TcpStream, TcpStream)>>,
 }
@@ -56,6 +57,7 @@ impl Proxy {
 
     /// Closes all connections to clients; the server does not hear of it.
     pub fn cut_clients(&self) {
+        self.state.holds.store(true, Ordering::SeqCst);
         for (client, _) in &*self.state.pairs.lock().unwrap() {
             let _ = client.shutdown(Shutdown::Both);
         }
@@ -63,6 +65,7 @@ impl Proxy {
 
     /// Now it does.
     pub fn release_server(&self) {
+        self.state.holds.store(false, Ordering::SeqCst);
         for (_, server) in self.state.pairs.lock().unwrap().drain(..1) {
             let _ = server.shutdown(Shutdown::Both);
         }
@@ -82,8 +85,13 @@ impl State {
                         return;
                     }
                 }
-                // A closed side is not passed on: the test says when the other hears of it.
-                _ => return,
+                // A cut made by the test is not passed on: it says when the other side hears of it.
+                _ => {
+                    if !self.holds.load(Ordering::SeqCst) {
+                        let _ = to.shutdown(Shutdown::Both);
+                    }
+                    return;
+                }
             }
         }
     }
