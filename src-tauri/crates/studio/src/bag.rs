@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// Longest wait for the first products of a shop that was just opened.
 const FIRST_PRODUCTS: Duration = Duration::from_secs(20);
+/// Longest wait of a card for its picture.
+const PICTURE_WAIT: Duration = Duration::from_millis(300);
 
 fn view(row: &BagRow, next: Option<u32>) -> Option<BagItemView> {
     let sku = row.product.lead_sku()?;
@@ -144,13 +146,23 @@ impl Studio {
             return;
         }
         let key = |o: &Overlay| o.card.as_ref().and_then(|c| c.picture_key.clone());
+        let new_picture = key(&overlay).is_some() && key(&overlay) != key(&before);
         // An empty attachment with the same key keeps the picture that is there.
-        let attachment = match explained {
-            Some(row) if key(&overlay) != key(&before) => self.picture_of(&row.product).await.map(|(_, bytes)| bytes).unwrap_or_default(),
-            _ => bytes::Bytes::new(),
+        let attachment = match explained.filter(|_| new_picture) {
+            // It was read ahead; where not, the card does not wait for a slow shop.
+            Some(row) => tokio::time::timeout(PICTURE_WAIT, self.picture_of(&row.product)).await.ok().flatten().map(|(_, bytes)| bytes),
+            None => None,
         };
-        match engine.command(Command::SetOverlay(overlay.clone()), attachment).await {
-            Ok(_) => self.hub().picture().overlay = overlay,
+        let missing = new_picture && attachment.is_none();
+        match engine.command(Command::SetOverlay(overlay.clone()), attachment.unwrap_or_default()).await {
+            Ok(_) => {
+                let mut taken = overlay;
+                if let Some(card) = taken.card.as_mut().filter(|_| missing) {
+                    // The next tick asks for it again.
+                    card.picture_key = None;
+                }
+                self.hub().picture().overlay = taken;
+            }
             // The next tick tries again.
             Err(e) => tracing::warn!(error = %e, "the overlay was not taken"),
         }

@@ -22,6 +22,7 @@ mod logging;
 mod messages;
 mod orders;
 mod output;
+mod pictures;
 mod present;
 mod preview;
 mod private_file;

@@ -1,6 +1,7 @@
 //! The connection to the shop: adapter and synchronisation workers, and what the rest of the façade asks of them.
 
 use crate::error::StudioError;
+use crate::pictures::{Pictures, TypedPicture};
 use crate::rows;
 use crate::studio::Studio;
 use crate::view::SealView;
@@ -12,8 +13,9 @@ use stallcast_platform::local::LocalShop;
 use stallcast_store::{Connection, Resource, Store};
 use stallcast_sync::{ConnectionSync, Pace, SyncEvent, SyncOptions, Timing};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
@@ -33,6 +35,9 @@ pub(crate) struct Selling {
     sync: ConnectionSync,
     connection: ConnectionId,
     name: Mutex<String>,
+    pictures: Mutex<Pictures>,
+    /// Products are new or changed: their pictures are read before somebody asks for them.
+    pictures_wanted: Notify,
 }
 
 impl Selling {
@@ -59,10 +64,21 @@ impl Selling {
         if fresh { SealView::Complete { up_to_ms } } else { SealView::Behind { up_to_ms, connection: self.name() } }
     }
 
+    fn pictures(&self) -> MutexGuard<'_, Pictures> {
+        self.pictures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The picture of a product, with its type; `None` when there is none or the shop does not answer.
-    pub(crate) async fn picture(&self, product: &Product) -> Option<(String, bytes::Bytes)> {
+    pub(crate) async fn picture(&self, product: &Product) -> Option<TypedPicture> {
+        if let Some(kept) = self.pictures().get(product) {
+            return Some(kept);
+        }
         match self.platform.picture(product).await {
-            Ok(picture) => picture.map(|p| (p.mime, p.bytes)),
+            Ok(picture) => {
+                let picture = picture.map(|p| (p.mime, p.bytes))?;
+                self.pictures().put(product, picture.clone());
+                Some(picture)
+            }
             Err(e) => {
                 tracing::info!(error = %e, id = %product.id, "a picture was not read");
                 None
@@ -147,13 +163,21 @@ impl Studio {
             pace: if self.is_on_air() { Pace::Live } else { Pace::Idle },
             timing: Timing::default(),
         });
-        let selling = Selling { platform, sync, connection: connection.id, name: Mutex::new(profile.name) };
+        let selling = Selling {
+            platform,
+            sync,
+            connection: connection.id,
+            name: Mutex::new(profile.name),
+            pictures: Mutex::default(),
+            pictures_wanted: Notify::new(),
+        };
         if let Err(second) = inner.selling.set(selling) {
             // Never two outbox workers.
             second.stop().await;
             return Err(StudioError::internal("two connections to one shop"));
         }
         inner.tasks.spawn("selling news", self.clone().carry_selling(events));
+        inner.tasks.spawn("pictures", self.clone().read_pictures());
         self.tell_failed_intents().await;
         if let Some(selling) = inner.selling.get()
             && tokio::time::timeout(FIRST_READ, selling.sync.first_read()).await.is_err()
@@ -171,6 +195,22 @@ impl Studio {
                 self.hub().change_health(|board| board.failed_intents(failed.iter().map(|i| (i.id.as_str(), i.effect.word())), now));
             }
             Err(e) => tracing::error!(error = %e, "the outbox cannot be read"),
+        }
+    }
+
+    /// Reads pictures of the bag ahead, as long as there is room for them.
+    async fn read_pictures(self) {
+        let token = self.inner.tasks.token();
+        let Some(selling) = self.inner.selling.get() else { return };
+        while token.run_until_cancelled(selling.pictures_wanted.notified()).await.is_some() {
+            for row in self.bag_rows().await {
+                if !selling.pictures().has_room() || row.product.picture.is_none() {
+                    continue;
+                }
+                if token.run_until_cancelled(selling.picture(&row.product)).await.is_none() {
+                    return;
+                }
+            }
         }
     }
 
@@ -216,6 +256,9 @@ impl Studio {
         }
         if changed.bag {
             self.publish_bag().await;
+            if let Some(selling) = self.inner.selling.get() {
+                selling.pictures_wanted.notify_one();
+            }
         }
         if changed.coupons {
             self.publish_coupons().await;
@@ -237,6 +280,7 @@ impl Studio {
             *selling.name.lock().unwrap_or_else(PoisonError::into_inner) = profile.name;
         }
         selling.sync.read_now();
+        selling.pictures_wanted.notify_one();
     }
 
     /// Something was written into the outbox.
