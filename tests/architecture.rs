@@ -58,7 +58,11 @@ fn folder(package: &str) -> Option<&str> {
 
 /// Package → names of its normal and build dependencies.
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
-    let out = Command::new(env!("CARGO")).args(["metadata", "--format-version", "1", "--no-deps", "--locked"]).current_dir(root()).output().unwrap();
+    let out = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--no-deps", "--locked"])
+        .current_dir(root())
+        .output()
+        .unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     let metadata: Value = serde_json::from_slice(&out.stdout).unwrap();
     let name = |v: &Value| v["name"].as_str().unwrap().to_owned();
@@ -96,7 +100,11 @@ fn every_heavyweight_has_its_owners() {
 #[test]
 fn every_crate_says_what_it_owns_and_must_never_know() {
     for (name, _) in MAY_SEE {
-        let file = if name.is_empty() { root().join("src-tauri/src/lib.rs") } else { root().join("src-tauri/crates").join(name).join("src/lib.rs") };
+        let file = if name.is_empty() {
+            root().join("src-tauri/src/lib.rs")
+        } else {
+            root().join("src-tauri/crates").join(name).join("src/lib.rs")
+        };
         let file = if file.exists() { file } else { file.with_file_name("main.rs") };
         let text = std::fs::read_to_string(&file).unwrap();
         let head: String = text.lines().take_while(|l| l.starts_with("//!")).collect();

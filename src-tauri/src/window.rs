@@ -33,11 +33,7 @@ fn page<'a>(app: &'a AppHandle, label: &str, file: &str, data: PathBuf) -> Webvi
 /// # Errors
 /// The system gives none.
 pub(crate) fn studio(app: &AppHandle, data: &Path) -> tauri::Result<WebviewWindow> {
-    page(app, STUDIO, "index.html", data.join("webview"))
-        .title("Stallcast")
-        .inner_size(1440.0, 900.0)
-        .min_inner_size(1024.0, 640.0)
-        .build()
+    page(app, STUDIO, "index.html", data.join("webview")).title("Stallcast").inner_size(1440.0, 900.0).min_inner_size(1024.0, 640.0).build()
 }
 
 /// Opens the side panel, or brings it to the front.
@@ -63,7 +59,14 @@ mod tests {
         for page in ["tauri://localhost/index.html", "http://tauri.localhost/orders.html", "about:blank"] {
             assert!(own(page), "{page}");
         }
-        for page in ["https://example.org/", "http://tauri.localhost.evil.example/", "http://localhost/", "file:///etc/passwd", "tauri://evil/", "about:config"] {
+        for page in [
+            "https://example.org/",
+            "http://tauri.localhost.evil.example/",
+            "http://localhost/",
+            "file:///etc/passwd",
+            "tauri://evil/",
+            "about:config",
+        ] {
             assert!(!own(page), "{page}");
         }
     }

@@ -2,8 +2,8 @@
 
 use crate::open::Desk;
 use crate::window;
-use stallcast_studio::view::UiError;
 use stallcast_studio::StudioError;
+use stallcast_studio::view::UiError;
 use tauri::{AppHandle, State};
 
 /// Opens the staff's side panel, or brings it to the front.
