@@ -55,6 +55,19 @@ pub(crate) async fn live(mut options: StudioOptions, plan: LivePlan, terminal: T
             return error.exit_code();
         }
     };
+    // Sources and shop that a person asked for stand before anything else is said.
+    let ready = tokio::select! {
+        ready = studio.ready() => ready,
+        () = interrupt.cancelled() => Err(StudioError::new("interrupted")),
+    };
+    if let Err(error) = ready {
+        if error.code() != "interrupted" {
+            terminal.error(&error);
+        }
+        studio.close().await;
+        // Told to end before there was anything to end.
+        return if error.code() == "interrupted" { 0 } else { error.exit_code() };
+    }
     let status = match studio.is_on_air() {
         false if attach && !has_output => {
             let error = StudioError::new("no_show");
