@@ -9,6 +9,7 @@ pub mod canary;
 pub mod clip;
 pub mod decode;
 pub mod devices;
+pub mod disk;
 pub mod fault_proxy;
 pub mod figures;
 pub mod http;

@@ -105,6 +105,32 @@ pub struct Packets {
     pub audio: TrackPackets,
 }
 
+impl Packets {
+    /// What every destination must get: H.264 High and AAC-LC at 48 kHz, this size and rate, groups of two seconds, both
+    /// tracks in order, neither ending much before the other.
+    ///
+    /// # Errors
+    /// What is not so.
+    pub fn check_live(&self, width: u32, height: u32, fps: u32) -> anyhow::Result<()> {
+        let (video, audio) = (&self.video, &self.audio);
+        ensure!((video.codec.as_str(), video.profile.as_str()) == ("h264", "High"), "{} {}", video.codec, video.profile);
+        ensure!((audio.codec.as_str(), audio.profile.as_str()) == ("aac", "LC"), "{} {}", audio.codec, audio.profile);
+        ensure!((video.width, video.height) == (width, height), "{}x{}", video.width, video.height);
+        ensure!(audio.rate == 48_000, "{} Hz", audio.rate);
+        video.check_order()?;
+        audio.check_order()?;
+        let rate = video.rate_per_s();
+        ensure!((rate - f64::from(fps)).abs() < 0.1, "{rate} frames a second");
+        let gops = video.gops_s();
+        ensure!(!gops.is_empty() && gops.iter().all(|g| (g - 2.0).abs() < 0.002), "groups of {gops:?} s");
+        ensure!(video.packets.first().is_some_and(|p| p.keyframe), "it does not begin with a keyframe");
+        ensure!(audio.longest_gap_s() < 0.03, "{} s without sound", audio.longest_gap_s());
+        let apart = (video.span_s() - audio.span_s()).abs();
+        ensure!(apart < 0.25, "{} s of picture, {} s of sound", video.span_s(), audio.span_s());
+        Ok(())
+    }
+}
+
 #[derive(Deserialize)]
 struct Probe {
     #[serde(default)]

@@ -1,0 +1,179 @@
+//! kill -9 of each process in the middle of a show.
+
+use anyhow::{Context as _, ensure};
+use stallcast_testing::analysis::{self, Made};
+use stallcast_testing::clip::Clip;
+use stallcast_testing::ingest::Ingest;
+use stallcast_testing::packets;
+use stallcast_testing::processes::{self, Role};
+use stallcast_testing::program::Desk;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Hang guard.
+const LIMIT: Duration = Duration::from_secs(90);
+
+struct Running {
+    desk: Desk,
+    ingest: Ingest,
+    show: stallcast_testing::program::Show,
+    record: std::path::PathBuf,
+}
+
+/// A show of the marker clip with everything: destination, recording, shop.
+fn start(key: &str, more: &[&str]) -> anyhow::Result<Running> {
+    let desk = Desk::new()?;
+    let ingest = Ingest::start()?;
+    let (clip, keys, record) = (desk.work("clip.mp4"), desk.work("keys"), desk.work("show.mp4"));
+    Clip::new(360, 640, 30, 40).write(&clip)?;
+    std::fs::write(&keys, format!("{key}\n"))?;
+    let (source, url) = (format!("file:{}", clip.display()), ingest.url());
+    let (keys, record_text) = (keys.to_string_lossy().into_owned(), record.to_string_lossy().into_owned());
+    let mut words = vec!["--camera", &source, "--mic", &source, "--canvas", "360x640", "--video-kbps", "1500", "--shop"];
+    words.extend(["--to", &url, "--key-file", &keys, "--record", &record_text]);
+    words.extend(more);
+    let show = desk.live(&words)?;
+    show.wait_live(LIMIT)?;
+    ingest.wait_received(key, 300_000, LIMIT)?;
+    Ok(Running { desk, ingest, show, record })
+}
+
+fn plays(file: &Path) -> anyhow::Result<f64> {
+    let tracks = packets::read(file)?;
+    tracks.video.check_order()?;
+    tracks.audio.check_order()?;
+    let found = analysis::read(file, Made::at(360, 640))?;
+    ensure!(found.unreadable == 0 && found.wrong_percent() < 1.0, "{}: {found}", file.display());
+    Ok(found.span_s)
+}
+
+#[test]
+fn a_dead_engine_comes_back_by_itself_and_its_recording_plays() -> anyhow::Result<()> {
+    let Running { desk, ingest, show, record } = start("engine", &[])?;
+    let mark = show.mark();
+    let killed = Instant::now();
+    let old = desk.kill(Role::Engine)?;
+    let before = ingest.recordings("engine").len();
+    while ingest.recordings("engine").len() == before {
+        ensure!(killed.elapsed() < LIMIT, "never back at the ingest: {}", show.log());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // Five seconds are promised and measured by the benchmark; here it is a hang guard.
+    ensure!(killed.elapsed() < Duration::from_secs(20), "{:?} without a picture", killed.elapsed());
+    let gap = show.wait_health(mark, "engine_restarted", LIMIT)?;
+    ensure!(gap["gap_ms"].as_str().is_some(), "{gap}");
+    let new = processes::wait_for_role(&desk.data(), Role::Engine, Some(old), LIMIT)?;
+    ensure!(new.pid != old);
+    // The shop did not notice, and viewers go on buying.
+    let seller = show.shop()?;
+    seller.buyer("顾客").buy(&seller.product(1)?)?;
+    // What was recorded so far lies there, playable, while the show goes on beside it.
+    ensure!(plays(&record)? > 1.0);
+    let second = ingest.recordings("engine").pop().context("a second part")?;
+    let begun = Instant::now();
+    while second.metadata()?.len() < 500_000 {
+        ensure!(begun.elapsed() < LIMIT, "the second part does not grow");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let finished = show.end(LIMIT)?;
+    assert_eq!(finished.status, Some(0), "{}", finished.log);
+    let part = record.with_file_name("show.part2.mp4");
+    ensure!(finished.summary()?["recordings"] == serde_json::json!([record, part]), "{}", finished.summary()?);
+    for file in [&record, &part] {
+        ensure!(plays(file)? > 1.0, "{}", file.display());
+    }
+    for file in ingest.recordings("engine") {
+        ensure!(plays(&file)? > 1.0, "{}", file.display());
+    }
+    Ok(())
+}
+
+#[test]
+fn a_dead_shop_comes_back_at_its_address_and_the_picture_does_not_notice() -> anyhow::Result<()> {
+    let Running { desk, ingest, show, record } = start("shop", &[])?;
+    let seller = show.shop()?;
+    let first = seller.buyer("先来").buy(&seller.product(1)?)?;
+    let mark = show.mark();
+    let old = desk.kill(Role::Shop)?;
+    let took = seller.wait_answers(LIMIT)?;
+    ensure!(took < Duration::from_secs(20), "{took:?} without a shop");
+    show.wait_health(mark, "shop_restarted", LIMIT)?;
+    ensure!(desk.process(Role::Shop)?.pid != old);
+    let second = seller.buyer("后到").buy(&seller.product(1)?)?;
+    let begun = Instant::now();
+    let ids = loop {
+        let ids: Vec<_> = desk.query("select id from orders order by placed_at_ms")?.iter().map(|r| r["id"].clone()).collect();
+        if ids.len() >= 2 {
+            break ids;
+        }
+        ensure!(begun.elapsed() < LIMIT, "the studio has {ids:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    assert_eq!(ids, [first["id"].clone(), second["id"].clone()], "each order once");
+    let finished = show.end(LIMIT)?;
+    assert_eq!(finished.status, Some(0), "{}", finished.log);
+    packets::read(&ingest.recording("shop")?)?.check_live(360, 640, 30)?;
+    plays(&ingest.recording("shop")?)?;
+    plays(&record)?;
+    Ok(())
+}
+
+#[test]
+fn a_dead_app_is_not_missed_and_the_next_start_attaches() -> anyhow::Result<()> {
+    let Running { desk, ingest, mut show, record } = start("app", &["--for", "40s"])?;
+    let seller = show.shop()?;
+    show.kill();
+    ensure!(processes::of_role(&desk.data(), Role::App).is_none());
+    let received = ingest.received("app");
+    // Push, viewer page and checkout go on.
+    let order = seller.buyer("顾客").buy(&seller.product(1)?)?;
+    let page = stallcast_testing::http::get(&format!("{}/", seller.url()))?;
+    assert_eq!(page.status, 200);
+    let list = stallcast_testing::http::get(&format!("{}/live/stream.m3u8", seller.url()))?;
+    assert_eq!(list.status, 200, "{}", list.text());
+    ingest.wait_received("app", received + 200_000, LIMIT)?;
+    ensure!(
+        desk.query(&format!("select id from orders where id = '{}'", order["id"].as_str().unwrap_or_default()))?.is_empty(),
+        "nobody reads orders now"
+    );
+
+    // Without --attach it is refused and named; with it the show is taken over.
+    let refused = desk.run(&["live", "--json", "--record", "other.mp4"])?;
+    assert_eq!(refused.status, Some(5), "{refused:?}");
+    let again = desk.live(&["--attach", "--shop"])?;
+    again.wait_live(LIMIT)?;
+    let begun = Instant::now();
+    while desk.query("select id from orders")?.is_empty() {
+        ensure!(begun.elapsed() < LIMIT, "the order placed meanwhile never arrives: {}", again.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let finished = again.end(LIMIT)?;
+    assert_eq!(finished.status, Some(0), "{}", finished.log);
+    let rows = desk.query("select id, count(*) n from orders group by id")?;
+    assert_eq!(rows, [serde_json::json!({ "id": order["id"], "n": 1 })]);
+    // One connection, one recording, no gap.
+    let arrived = ingest.recording("app")?;
+    packets::read(&arrived)?.check_live(360, 640, 30)?;
+    let found = analysis::read(&arrived, Made::at(360, 640))?;
+    ensure!(found.wrong_percent() < 1.0 && found.holes.is_empty(), "{found}");
+    packets::read(&record)?.check_live(360, 640, 30)?;
+    ensure!(desk.processes().is_empty(), "{:?}", desk.processes());
+    Ok(())
+}
+
+#[test]
+fn without_an_app_a_show_ends_by_its_own_time() -> anyhow::Result<()> {
+    let Running { desk, ingest, mut show, record } = start("alone", &["--for", "12s"])?;
+    show.kill();
+    ingest.wait_publishing("alone", false, LIMIT)?;
+    let tracks = packets::read(&ingest.recording("alone")?)?;
+    tracks.check_live(360, 640, 30)?;
+    ensure!((11.5..14.0).contains(&tracks.video.span_s()), "{} s", tracks.video.span_s());
+    let begun = Instant::now();
+    while packets::read(&record).is_err() {
+        ensure!(begun.elapsed() < LIMIT, "the recording is not finished");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    desk.run(&["end"])?;
+    packets::read(&record)?.check_live(360, 640, 30)
+}

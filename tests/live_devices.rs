@@ -1,0 +1,54 @@
+//! The imitation camera and microphone on their way through the whole program.
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+use stallcast_testing::analysis::{self, Made};
+use stallcast_testing::clip::{Clip, Sound};
+use stallcast_testing::devices::{Cameras, Microphone};
+use stallcast_testing::ingest::Ingest;
+use stallcast_testing::packets;
+use stallcast_testing::program::Desk;
+use std::time::Duration;
+
+/// Hang guard of a show of some seconds.
+const LIMIT: Duration = Duration::from_secs(120);
+
+#[test]
+fn camera_and_microphone_arrive_at_the_ingest_in_step() -> anyhow::Result<()> {
+    let mut desk = Desk::new()?;
+    let ingest = Ingest::start()?;
+    let cameras = Cameras::new()?;
+    let microphone = Microphone::start()?;
+    let (pictures, sound) = (desk.work("camera.yuyv"), desk.work("sound.wav"));
+    Clip::new(640, 480, 30, 2).write_camera(&pictures, "YUYV")?;
+    Sound::default().write_wav(&sound, 90)?;
+    cameras.plug_in(0, "Imitation", &[format!("YUYV 640 480 30 ={}", pictures.display())])?;
+    cameras.show_to(&mut desk);
+    microphone.show_to(&mut desk);
+
+    let devices = desk.run(&["devices", "--json"])?.json()?;
+    let camera = &devices["cameras"][0];
+    ensure!(camera["name"] == "Imitation" && camera["modes"][0]["width"] == 640 && camera["modes"][0]["fps"] == 30.0, "{devices}");
+    ensure!(devices["microphones"].as_array().is_some_and(|m| !m.is_empty()), "{devices}");
+
+    let _player = microphone.play(&sound)?;
+    let keys = desk.work("keys");
+    std::fs::write(&keys, "devices\n")?;
+    let (url, keys) = (ingest.url(), keys.to_string_lossy().into_owned());
+    let words = ["--camera", "device", "--mic", "device", "--to", &url, "--key-file", &keys, "--for", "20s"];
+    let show = desk.live(&words)?;
+    let ready = show.wait_type("ready", LIMIT)?;
+    ensure!(ready["camera"].as_str().is_some_and(|c| c.contains("Imitation")) && ready["demo"] == Value::Bool(false), "{ready}");
+    let finished = show.finish(LIMIT)?;
+    assert_eq!(finished.status, Some(0), "{}", finished.log);
+
+    let arrived = ingest.recording("devices")?;
+    packets::read(&arrived)?.check_live(720, 1280, 30)?;
+    let found = analysis::read(&arrived, Made::at(640, 480).looped(60))?;
+    ensure!(found.frames >= 585 && found.unreadable == 0 && found.backwards == 0, "{found}");
+    ensure!(found.wrong_percent() < 1.0, "{found}");
+    ensure!(found.offsets.len() >= 7 && found.jitter_p95_ms() <= 20.0, "{found}");
+    let summary = finished.summary()?;
+    ensure!(summary["frames_lagged"].as_u64().context("lagged")? < 6, "{summary}");
+    Ok(())
+}
