@@ -255,7 +255,8 @@ fn a_full_disk_ends_the_recording_and_keeps_it() {
     let clip = &*WITH_B_FRAMES;
     let path = disk.0.path().join("full.mp4");
     let (sink, events) = record(&path, clip);
-    for (_, packet) in clip.packets(60.0) {
+    // More than fits, less than the queue holds.
+    for (_, packet) in clip.packets(26.0) {
         sink.push(packet);
     }
     assert_eq!(events.recv_timeout(LIMIT), Ok(FileEvent::Started));
