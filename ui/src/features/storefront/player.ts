@@ -25,6 +25,7 @@ const LONGEST_WAIT_MS = 5_000;
 /** Behind the edge by more than this after a pause: go to the edge. */
 const FAR_BEHIND_S = 10;
 const NATIVE_HOLD_S = 4;
+const NATIVE_MOST = 3;
 
 const HLS_TYPE = 'application/vnd.apple.mpegurl';
 
@@ -49,6 +50,8 @@ export class Player {
   private watch = new Watch(0);
   private picture: Picture = 'off';
   private mediaRepairs = 0;
+  /** Native openings in a row that showed nothing: then hls.js is tried, where it works. */
+  private nativeFailures = 0;
   private readonly stopListening = new AbortController();
 
   constructor(
@@ -66,7 +69,7 @@ export class Player {
   start(): void {
     if (this.isRunning) return;
     this.isRunning = true;
-    this.failures = 0;
+    this.failures = this.nativeFailures = 0;
     this.looking = setInterval(() => this.look(), LOOK_MS);
     this.open();
   }
@@ -111,7 +114,7 @@ export class Player {
 
   private show(picture: Picture): void {
     if (!this.isRunning && picture !== 'off') return;
-    if (picture === 'playing') this.failures = 0;
+    if (picture === 'playing') this.failures = this.nativeFailures = 0;
     if (picture === this.picture) return;
     this.picture = picture;
     this.options.onPicture(picture);
@@ -121,7 +124,7 @@ export class Player {
     this.close();
     this.watch = new Watch(Date.now());
     if (this.picture !== 'stalled') this.show('loading');
-    if (isDated(this.video)) this.openNative();
+    if (isDated(this.video) && this.nativeFailures < NATIVE_MOST) this.openNative();
     else void this.openHls();
   }
 
@@ -186,6 +189,7 @@ export class Player {
   /** Opens anew after a moment; before the first segment is there this is the usual way. */
   private fail(): void {
     if (!this.isRunning) return;
+    if (!this.hls) this.nativeFailures += 1;
     this.close();
     const waitMs = Math.min(FIRST_WAIT_MS * 2 ** this.failures, LONGEST_WAIT_MS);
     this.failures += 1;
