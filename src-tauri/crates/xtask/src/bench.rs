@@ -6,7 +6,8 @@ use crate::{build, sh, system};
 pub fn run(names: &[String]) -> anyhow::Result<()> {
     system::for_test()?;
     let binary = build::all(true)?;
-    let mut command = sh::cmd("cargo", &["run", "--quiet", "--locked", "--release", "--package", "stallcast-testing", "--bin", "bench", "--"]);
+    let mut command =
+        sh::cmd("cargo", &["run", "--quiet", "--locked", "--release", "--package", "stallcast-testing", "--bin", "bench", "--"]);
     command.args(names).env("STALLCAST_BIN", binary);
     sh::must(command)
 }

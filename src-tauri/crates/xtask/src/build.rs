@@ -1,7 +1,7 @@
-//! `build`, `bindings`, `avsync`.
+//! `build`, `bindings`, and the instruments.
 
 use crate::{sh, system};
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -54,9 +54,14 @@ pub fn bindings() -> anyhow::Result<()> {
     sh::must(command)
 }
 
-/// Analyses a recording of the marker source.
-pub fn avsync(args: &[String]) -> anyhow::Result<()> {
-    let file = args.first().context("usage: cargo xtask avsync FILE")?;
-    system::for_build()?;
-    sh::must(sh::cmd("cargo", &["run", "--quiet", "--locked", "--package", "stallcast-testing", "--bin", "avsync", "--", file]))
+/// Runs an instrument of `crates/testing`.
+pub fn instrument(name: &str, usage: &str, args: &[String]) -> anyhow::Result<()> {
+    if args.is_empty() {
+        bail!("usage: cargo xtask {name} {usage}");
+    }
+    let mut command = sh::cmd("cargo", &["run", "--quiet", "--locked", "--package", "stallcast-testing", "--bin", name, "--"]);
+    // Paths are the caller's, not the repository's.
+    let here = std::env::current_dir()?;
+    command.args(args.iter().map(|a| if here.join(a).is_file() { here.join(a).into_os_string() } else { a.into() }));
+    sh::must(command)
 }

@@ -1,8 +1,9 @@
-//! Everything a newcomer types: `cargo xtask run`, `build`, `test`, `check`, `bench`, `bindings`, `font`, `avsync`.
+//! Everything a newcomer types: `cargo xtask run`, `build`, `test`, `check`, `bench`, `bindings`, `font`, and the
+//! instruments `avsync` and `faultproxy`.
 //!
 //! Owns: installing what the machine lacks, and the order in which the project is built and tested. Must never know:
-//! any crate of the product (it must compile on a machine that has nothing but Rust). The one command that measures
-//! files (`avsync`) starts the instrument in `crates/testing`.
+//! any crate of the product (it must compile on a machine that has nothing but Rust). The instruments are programs of
+//! `crates/testing`, started from here.
 #![expect(clippy::print_stdout, reason = "a command line tool talks on standard output")]
 
 mod bench;
@@ -23,7 +24,8 @@ cargo xtask test [SUITE…]      install what the tests need and run everything,
 cargo xtask check              formatting, lints, licences and sources of dependencies
 cargo xtask bench [NAME]       every promise in milliseconds or CPU, as measured on this machine
 cargo xtask bindings           write the types of the bridge for ui/
-cargo xtask avsync FILE        offset of flash and beep, repeated and missing frames of a recording of the marker source
+cargo xtask avsync FILE        offset of flash and beep, repeated and missing frames of a recording of the marker clip
+cargo xtask faultproxy LISTEN UPSTREAM SCRIPT  a TCP proxy with faults on a timeline: '5 stall; 10 pass; 20 reset; 30 rate 60000'
 cargo xtask font               make the bundled font again";
 
 fn main() -> ExitCode {
@@ -37,7 +39,8 @@ fn main() -> ExitCode {
         "check" => check::run(),
         "bench" => bench::run(&rest),
         "bindings" => build::bindings(),
-        "avsync" => build::avsync(&rest),
+        "avsync" => build::instrument("avsync", "FILE [--source WxH] [--loop FRAMES]", &rest),
+        "faultproxy" => build::instrument("faultproxy", "LISTEN UPSTREAM SCRIPT", &rest),
         "font" => font::run(),
         "" | "help" | "--help" | "-h" => {
             println!("{USAGE}");

@@ -37,6 +37,7 @@ const TEST: &[&str] = &[
     "pulseaudio",
     "pulseaudio-utils",
     "sox",
+    "sqlite3",
     "webkit2gtk-driver",
     "xauth",
     "xvfb",
@@ -65,7 +66,11 @@ fn install(packages: &[&str]) -> anyhow::Result<()> {
     eprintln!("installing {}", missing.join(" "));
     let root = sh::output("id", &["-u"]).is_some_and(|id| id.trim() == "0");
     if !root && !sh::has("sudo") {
-        bail!("these packages are missing and this user may not install them: {}\nrun: apt-get install {}", missing.join(" "), missing.join(" "));
+        bail!(
+            "these packages are missing and this user may not install them: {}\nrun: apt-get install {}",
+            missing.join(" "),
+            missing.join(" ")
+        );
     }
     let apt = |args: &[&str]| {
         let mut command = if root { Command::new("apt-get") } else { Command::new("sudo") };

@@ -1,7 +1,7 @@
 //! `test`: everything, suite by suite, with the time each took.
 
 use crate::{build, sh, system};
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use std::time::{Duration, Instant};
 
 type Suite = (&'static str, fn() -> anyhow::Result<()>);
@@ -17,13 +17,17 @@ const SUITES: &[Suite] = &[
     ("window", window),
 ];
 
+/// Test programs of `tests/` that need a browser; the others are the suite `program`.
+const IN_A_BROWSER: [&str; 2] = ["viewer_page", "window"];
+
 /// Runs all suites, or those named; what others need (packages, build) always runs.
 pub fn run(names: &[String]) -> anyhow::Result<()> {
     if let Some(unknown) = names.iter().find(|n| !SUITES.iter().any(|(s, _)| s == n)) {
         let known: Vec<&str> = SUITES.iter().map(|(s, _)| *s).collect();
         bail!("no suite {unknown}; there are: {}", known.join(", "));
     }
-    let mut times: Vec<(&str, Duration)> = Vec::new();
+    let mut times: Vec<(&str, Duration, bool)> = Vec::new();
+    let mut first = None;
     let start = Instant::now();
     for (name, suite) in SUITES {
         let needed = matches!(*name, "packages" | "build");
@@ -33,22 +37,24 @@ pub fn run(names: &[String]) -> anyhow::Result<()> {
         eprintln!("\n==== {name}");
         let begun = Instant::now();
         let outcome = suite();
-        times.push((name, begun.elapsed()));
+        times.push((name, begun.elapsed(), outcome.is_ok()));
         if let Err(error) = outcome {
-            print(&times, start.elapsed());
-            return Err(error.context(format!("suite {name}")));
+            let fatal = matches!(*name, "packages" | "build");
+            first.get_or_insert(error.context(format!("suite {name}")));
+            // Without these nothing else can run; every other failure leaves the rest worth knowing.
+            if fatal {
+                break;
+            }
         }
     }
-    print(&times, start.elapsed());
-    Ok(())
-}
-
-fn print(times: &[(&str, Duration)], all: Duration) {
     println!();
-    for (name, time) in times {
-        println!("{name:>10} {:>7.1} s", time.as_secs_f64());
+    for (name, time, ok) in &times {
+        println!("{name:>10} {:>7.1} s  {}", time.as_secs_f64(), if *ok { "ok" } else { "FAILED" });
     }
-    println!("{:>10} {:>7.1} s", "all", all.as_secs_f64());
+    println!("{:>10} {:>7.1} s", "all", start.elapsed().as_secs_f64());
+    let failed = times.iter().filter(|(.., ok)| !ok).count();
+    println!("suites: {} passed, {failed} failed", times.len() - failed);
+    first.map_or(Ok(()), Err)
 }
 
 fn format() -> anyhow::Result<()> {
@@ -72,30 +78,82 @@ fn compile() -> anyhow::Result<()> {
 
 /// Unit and integration tests of every crate.
 fn crates() -> anyhow::Result<()> {
-    cargo_test("crates", &["--workspace", "--exclude", "stallcast"], "not (package(stallcast))")
-}
-
-/// Whole-program tests without a window.
-fn program() -> anyhow::Result<()> {
-    cargo_test("program", &["--package", "stallcast"], "package(stallcast) and not binary(window)")
-}
-
-/// The real window and the viewer page in a real browser.
-fn window() -> anyhow::Result<()> {
-    cargo_test("window", &["--package", "stallcast", "--test", "window"], "package(stallcast) and binary(window)")
-}
-
-fn cargo_test(suite: &str, packages: &[&str], filter: &str) -> anyhow::Result<()> {
     if sh::has("cargo-nextest") {
-        return sh::must(sh::cmd("cargo", &["nextest", "run", "--locked", "--workspace", "--no-fail-fast", "-E", filter]));
+        return nextest("not package(stallcast)");
     }
-    let mut args = vec!["test", "--locked", "--no-fail-fast"];
-    args.extend(packages);
-    if suite == "program" {
-        args.extend(["--lib", "--test", "*"]);
+    cargo_test(&["--workspace", "--exclude", "stallcast"], false)
+}
+
+/// The whole program without a browser, and the shell's own tests.
+fn program() -> anyhow::Result<()> {
+    if sh::has("cargo-nextest") {
+        let others: Vec<String> = IN_A_BROWSER.iter().map(|name| format!("not binary({name})")).collect();
+        return nextest(&format!("package(stallcast) and {}", others.join(" and ")));
     }
-    if suite != "crates" {
-        args.extend(["--", "--test-threads=1"]);
+    let mut args = vec!["--package", "stallcast", "--lib"];
+    let names = test_programs()?;
+    args.extend(names.iter().filter(|n| !IN_A_BROWSER.contains(&n.as_str())).flat_map(|n| ["--test", n]));
+    cargo_test(&args, true)
+}
+
+/// The real window, and the viewer page in a real browser.
+fn window() -> anyhow::Result<()> {
+    if sh::has("cargo-nextest") {
+        let these: Vec<String> = IN_A_BROWSER.iter().map(|name| format!("binary({name})")).collect();
+        return nextest(&format!("package(stallcast) and ({})", these.join(" or ")));
     }
-    sh::must(sh::cmd("cargo", &args))
+    let mut args = vec!["--package", "stallcast"];
+    args.extend(IN_A_BROWSER.iter().flat_map(|n| ["--test", n]));
+    cargo_test(&args, true)
+}
+
+/// Names of the files in `tests/`.
+fn test_programs() -> anyhow::Result<Vec<String>> {
+    let folder = sh::root().join("tests");
+    let mut names = vec![];
+    for entry in std::fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|e| e == "rs")
+            && let Some(name) = path.file_stem()
+        {
+            names.push(name.to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// What may run beside what, and for how long, stands in `.config/nextest.toml`.
+fn nextest(filter: &str) -> anyhow::Result<()> {
+    sh::must(sh::cmd("cargo", &["nextest", "run", "--locked", "--workspace", "--no-fail-fast", "-E", filter]))
+}
+
+/// Without nextest. Whole-program tests run one at a time: each takes the machine.
+fn cargo_test(args: &[&str], one_at_a_time: bool) -> anyhow::Result<()> {
+    let mut command = sh::cmd("cargo", &["test", "--locked", "--no-fail-fast"]);
+    command.args(args);
+    if one_at_a_time {
+        command.args(["--", "--test-threads=1"]);
+    }
+    sh::must(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_test_program_belongs_to_a_suite() {
+        let names = test_programs().expect("the folder tests/");
+        for name in IN_A_BROWSER {
+            assert!(names.iter().any(|n| n == name), "{name} is named here and is not in tests/");
+        }
+        assert!(names.iter().any(|n| n == "live_file"));
+    }
+
+    #[test]
+    fn an_unknown_suite_is_refused_with_the_known_ones() {
+        let refused = run(&["nonsense".to_owned()]).expect_err("refused").to_string();
+        assert!(refused.contains("nonsense") && refused.contains("window"), "{refused}");
+    }
 }
