@@ -7,7 +7,8 @@ use tauri_specta::{Builder, collect_commands};
 
 /// Every command of the bridge. Each needs an entry in `src-tauri/permissions` that a capability reaches.
 pub(crate) fn builder() -> Builder<tauri::Wry> {
-    Builder::new().typ::<StudioEvent>().commands(collect_commands![
+    // The views read as they are written: one type each instead of two.
+    Builder::new().disable_serde_phases().typ::<StudioEvent>().commands(collect_commands![
         show::snapshot,
         show::go_live,
         show::end_show,
