@@ -73,7 +73,8 @@ fn start_log(data: &Path) {
     };
     // Without a log the show goes on all the same.
     let Ok(file) = open() else { return };
-    let filter = tracing_subscriber::EnvFilter::try_from_env("STALLCAST_LOG").unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let filter =
+        tracing_subscriber::EnvFilter::try_from_env("STALLCAST_LOG").unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(Mutex::new(file));
     if lines.try_init().is_ok() {
         tracing::debug!("log begins");

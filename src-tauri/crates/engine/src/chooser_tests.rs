@@ -121,7 +121,13 @@ fn a_free_running_camera_repeats_and_misses_less_than_one_percent_at_every_phase
                 let out = play(&mut camera, TICK, 30.0, 300);
                 let lost = out.repeats + out.missed;
                 // 200 ppm over 300 s drift by 60 ms: two frames. Everything else would be the beat.
-                assert!(lost <= 5, "phase {phase}, jitter {jitter} ms, {ppm} ppm: {} repeats, {} missed of {}", out.repeats, out.missed, out.ticks);
+                assert!(
+                    lost <= 5,
+                    "phase {phase}, jitter {jitter} ms, {ppm} ppm: {} repeats, {} missed of {}",
+                    out.repeats,
+                    out.missed,
+                    out.ticks
+                );
                 assert_eq!(out.backwards, 0);
                 assert!(out.worst_offset < 25.0 * MS, "phase {phase} jitter {jitter} ppm {ppm}: {} ms from T - D", out.worst_offset / MS);
             }

@@ -63,7 +63,14 @@ impl Connection {
         let Some((hello, _)) = greeting? else { return Ok(None) };
         let (outgoing, waiting) = mpsc::channel(OUTGOING);
         let (pending, closed) = (Arc::new(Pending::default()), CancellationToken::new());
-        let connection = Self { outgoing, pending: Arc::clone(&pending), next: AtomicU64::new(1), pid: hello.pid, version: hello.version, closed: closed.clone() };
+        let connection = Self {
+            outgoing,
+            pending: Arc::clone(&pending),
+            next: AtomicU64::new(1),
+            pid: hello.pid,
+            version: hello.version,
+            closed: closed.clone(),
+        };
         let same_version = hello.version == VERSION;
         tokio::spawn(async move {
             tokio::select! {
@@ -152,7 +159,9 @@ async fn incoming(mut from: ReadHalf<socket::Stream>, pending: &Pending, sink: &
                     let _ = waiter.send(result.map_err(EngineError::Refused));
                 }
             }
-            Ok(Message::Event { event: Event::Preview { seq, width, height } }) => sink(EngineEvent::Preview { seq, width, height, jpeg: attachment }),
+            Ok(Message::Event { event: Event::Preview { seq, width, height } }) => {
+                sink(EngineEvent::Preview { seq, width, height, jpeg: attachment })
+            }
             Ok(Message::Event { event }) => sink(EngineEvent::Event(event)),
             // An event of a later version is none of ours; in our own version it is a defect worth a line.
             Err(e) if same_version => tracing::warn!(error = %e, "a message was not understood"),

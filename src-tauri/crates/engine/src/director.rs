@@ -5,9 +5,7 @@ use crate::feed::{Delay, PreviewWish};
 use crate::hub::Hub;
 use crate::preview::Preview;
 use crate::program::{Parts, Program};
-use crate::protocol::{
-    CameraChoice, Command, Configuration, EngineState, Event, Failure, GoLive, MicChoice, Overlay, Reply, Snapshot, State, Stats, Summary,
-};
+use crate::protocol::{Command, Configuration, EngineState, Event, Failure, GoLive, Overlay, Reply, Snapshot, State, Stats, Summary};
 use crate::rates::Rates;
 use crate::show::{Phase, Show, ShowParts};
 use crate::sound::Sound;
@@ -131,7 +129,8 @@ impl Director {
         if let Some(stage) = &self.stage {
             let now = &stage.configuration;
             let same_program = now.canvas == wanted.canvas;
-            let same_encoders = now.video_kbps == wanted.video_kbps && now.audio_kbps == wanted.audio_kbps && now.low_latency == wanted.low_latency;
+            let same_encoders =
+                now.video_kbps == wanted.video_kbps && now.audio_kbps == wanted.audio_kbps && now.low_latency == wanted.low_latency;
             if self.show.is_some() && !(same_program && same_encoders) {
                 return Err(failure("already_live", &[]));
             }
@@ -424,9 +423,4 @@ impl Director {
             overlay: self.overlay.clone(),
         }
     }
-}
-
-/// The same file for picture and sound is one opened source on one clock.
-pub(crate) fn is_shared(configuration: &Configuration) -> bool {
-    matches!((&configuration.camera, &configuration.mic), (CameraChoice::File { path: a }, MicChoice::File { path: b }) if a == b)
 }

@@ -10,12 +10,15 @@ use stallcast_clock::spawn_thread;
 use stallcast_libav::{AudioEncoder, LibavError, VideoEncoder, VideoSettings};
 use stallcast_media::queue::Taken;
 use stallcast_media::{NANOS_PER_MS, Packet, Pts, Track};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How long the encoder thread waits for a frame before it looks around.
 const WAIT: Duration = Duration::from_millis(500);
+/// Sound packets kept for sinks that begin: 3 s, more than the look-ahead of any encoder here.
+const RECENT: usize = 141;
 
 /// One place where packets go. None of them ever makes the encoder wait: each has a bounded queue of its own.
 pub(crate) enum Sink {
@@ -36,13 +39,48 @@ impl Sink {
 
 struct Outlet {
     sink: Sink,
-    /// It got its first keyframe: what came before is of no use to it.
+    /// It got its first keyframe, and the sound that belongs to it.
     begun: bool,
 }
 
 #[derive(Default)]
+struct Lane {
+    outlets: Vec<Outlet>,
+    /// Sound that is already encoded while its picture still waits in the encoder's look-ahead: a sink that begins with a
+    /// keyframe needs it.
+    recent: VecDeque<Arc<Packet>>,
+}
+
+impl Lane {
+    fn send(&mut self, packet: &Arc<Packet>) {
+        if packet.track == Track::Audio {
+            if self.recent.len() == RECENT {
+                self.recent.pop_front();
+            }
+            self.recent.push_back(Arc::clone(packet));
+        }
+        for Outlet { sink, begun } in &mut self.outlets {
+            if *begun {
+                sink.push(Arc::clone(packet));
+            } else if packet.track == Track::Video && packet.keyframe {
+                *begun = true;
+                sink.push(Arc::clone(packet));
+                for sound in belonging(&self.recent, packet.pts) {
+                    sink.push(Arc::clone(sound));
+                }
+            }
+        }
+    }
+}
+
+/// The sound that is heard from this keyframe on; at the start of a show with the encoder's priming before it.
+fn belonging(recent: &VecDeque<Arc<Packet>>, keyframe: Pts) -> impl Iterator<Item = &Arc<Packet>> {
+    recent.iter().filter(move |sound| keyframe <= Pts(0) || sound.pts >= keyframe)
+}
+
+#[derive(Default)]
 struct Shared {
-    outlets: Mutex<Vec<Outlet>>,
+    lane: Mutex<Lane>,
     /// Payload of all packets so far.
     bytes: AtomicU64,
     keyframe: AtomicBool,
@@ -53,29 +91,28 @@ struct Shared {
 pub(crate) struct Outlets(Arc<Shared>);
 
 impl Outlets {
-    fn lock(&self) -> MutexGuard<'_, Vec<Outlet>> {
-        self.0.outlets.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Lane> {
+        self.0.lane.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Another sink, from the next keyframe on, which is asked for.
     pub(crate) fn add(&self, sink: Sink) {
-        self.lock().push(Outlet { sink, begun: false });
+        self.lock().outlets.push(Outlet { sink, begun: false });
         self.want_keyframe();
     }
 
     /// Takes out the sinks that `pick` names, to be finished outside of the lock.
     pub(crate) fn take(&self, pick: impl Fn(&Sink) -> bool) -> Vec<Sink> {
-        let mut outlets = self.lock();
-        let (out, stay) = std::mem::take(&mut *outlets).into_iter().partition(|outlet| pick(&outlet.sink));
-        *outlets = stay;
-        drop(outlets);
-        let out: Vec<Outlet> = out;
+        let mut lane = self.lock();
+        let (out, stay): (Vec<_>, Vec<_>) = std::mem::take(&mut lane.outlets).into_iter().partition(|outlet| pick(&outlet.sink));
+        lane.outlets = stay;
+        drop(lane);
         out.into_iter().map(|outlet| outlet.sink).collect()
     }
 
     /// Looks at each sink.
     pub(crate) fn for_each(&self, mut look: impl FnMut(&Sink)) {
-        for outlet in self.lock().iter() {
+        for outlet in &self.lock().outlets {
             look(&outlet.sink);
         }
     }
@@ -83,14 +120,7 @@ impl Outlets {
     pub(crate) fn send_all(&self, packets: Vec<Packet>) {
         for packet in packets {
             self.0.bytes.fetch_add(packet.payload.len() as u64, Ordering::Relaxed);
-            let packet = Arc::new(packet);
-            for outlet in self.lock().iter_mut() {
-                outlet.begun |= packet.track == Track::Video && packet.keyframe;
-                // Sound before the first picture belongs to the start of the show only.
-                if outlet.begun || packet.track == Track::Audio && packet.pts <= Pts(0) {
-                    outlet.sink.push(Arc::clone(&packet));
-                }
-            }
+            self.lock().send(&Arc::new(packet));
         }
     }
 
@@ -187,4 +217,23 @@ fn epoch_ms(feed: &Feed) -> i64 {
 /// libav has none or refuses the bitrate.
 pub(crate) fn open_sound(kbps: u32) -> Result<SoundEncoder, LibavError> {
     AudioEncoder::open(kbps)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    fn sound(ms: i64) -> Arc<Packet> {
+        let pts = Pts::from_ms(ms);
+        Arc::new(Packet { track: Track::Audio, pts, dts: pts, duration: 0, keyframe: true, disposable: false, payload: Bytes::new() })
+    }
+
+    #[test]
+    fn a_sink_begins_with_the_sound_of_its_keyframe() {
+        let recent: VecDeque<_> = [-21, 0, 21, 980, 1001, 1022].map(sound).into();
+        let ms = |keyframe| belonging(&recent, Pts::from_ms(keyframe)).map(|p| p.pts.as_ms()).collect::<Vec<_>>();
+        assert_eq!(ms(0), [-21, 0, 21, 980, 1001, 1022], "a show begins with all of it");
+        assert_eq!(ms(1000), [1001, 1022], "what was heard before is not repeated, what was encoded early is not lost");
+    }
 }

@@ -61,7 +61,8 @@ impl Waiting {
         let same = |waiting: &News| {
             matches!(
                 (waiting, news),
-                (News::Event(Event::Stats(_)), News::Event(Event::Stats(_))) | (News::Event(Event::Levels { .. }), News::Event(Event::Levels { .. }))
+                (News::Event(Event::Stats(_)), News::Event(Event::Stats(_)))
+                    | (News::Event(Event::Levels { .. }), News::Event(Event::Levels { .. }))
             )
         };
         if matches!(news, News::Preview { .. }) {
@@ -174,7 +175,10 @@ mod tests {
             hub.event(Event::Levels { peak_db: -(seq as f32), rms_db: -60.0 });
         }
         hub.health(Health::new(HealthCode::DiskLow));
-        assert!(matches!(mailbox.next().await, Some(News::Event(Event::Levels { peak_db, .. })) if peak_db < -998.0), "only the newest level waits");
+        assert!(
+            matches!(mailbox.next().await, Some(News::Event(Event::Levels { peak_db, .. })) if peak_db < -998.0),
+            "only the newest level waits"
+        );
         assert!(matches!(mailbox.next().await, Some(News::Event(Event::Health(_)))));
         assert!(matches!(mailbox.next().await, Some(News::Preview { seq: 999, .. })), "only the newest picture waits");
     }

@@ -9,7 +9,9 @@ use stallcast_clock::spawn_thread;
 use stallcast_compose::{Fonts, OverlaySet, Overlays};
 use stallcast_libav::Converter;
 use stallcast_media::queue::NewestQueue;
-use stallcast_media::{Canvas, Counters, Frame, FramePool, FrameRing, NANOS_PER_MS, NANOS_PER_SEC, PixelFormat, Pts, VideoFormat, VideoSource};
+use stallcast_media::{
+    Canvas, Counters, Frame, FramePool, FrameRing, NANOS_PER_MS, NANOS_PER_SEC, PixelFormat, Pts, VideoFormat, VideoSource,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -90,11 +92,6 @@ impl Program {
     /// The next tick, once the source is understood, is the first of a show.
     pub(crate) fn begin(&self, feed: Feed) {
         self.control.feed.put(feed);
-    }
-
-    /// D now, nanoseconds.
-    pub(crate) fn delay(&self) -> i64 {
-        self.control.delay.get()
     }
 
     /// Counts while no show runs.
@@ -338,4 +335,3 @@ fn black(canvas: Canvas, at: Pts) -> Frame {
     stallcast_compose::fill_black(&mut bytes, canvas);
     Frame::new(format, at, false, bytes.into())
 }
-

@@ -122,7 +122,10 @@ fn key(overlay: &crate::protocol::Overlay) -> Option<&str> {
 fn next_part(path: &Path) -> PathBuf {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let extension = path.extension().map_or_else(|| "mp4".to_owned(), |e| e.to_string_lossy().into_owned());
-    (2_u32..).map(|n| path.with_file_name(format!("{stem}.part{n}.{extension}"))).find(|part| !part.exists()).unwrap_or_else(|| path.to_owned())
+    (2_u32..)
+        .map(|n| path.with_file_name(format!("{stem}.part{n}.{extension}")))
+        .find(|part| !part.exists())
+        .unwrap_or_else(|| path.to_owned())
 }
 
 #[cfg(test)]

@@ -16,9 +16,9 @@ use stallcast_clock::spawn_thread;
 use stallcast_libav::{VideoEncoder, VideoSettings};
 use stallcast_media::{Counters, Health, HealthCode, LossCounters, StreamConfig};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// News of sinks that may wait. They are emptied ten times a second; what does not fit is counted and logged.

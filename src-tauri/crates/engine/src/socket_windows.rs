@@ -28,7 +28,9 @@ pub(super) async fn listen(path: &Path) -> Result<Listener, SocketError> {
     // `accept_remote` is off by default; the library creates the first instance with FILE_FLAG_FIRST_PIPE_INSTANCE.
     match PipeListenerOptions::new().path(path).create_tokio_duplex::<pipe_mode::Bytes>() {
         Ok(listener) => Ok(Listener(listener)),
-        Err(e) if matches!(e.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied) => Err(SocketError::InUse(path.to_owned())),
+        Err(e) if matches!(e.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied) => {
+            Err(SocketError::InUse(path.to_owned()))
+        }
         Err(e) => Err(SocketError::io(path, e)),
     }
 }

@@ -261,7 +261,8 @@ impl Desk {
         }
         let pts = Pts::from_ticks(running.blocks * BLOCK, SAMPLE_RATE);
         running.blocks += 1;
-        let ended = running.show.feed.span.end().is_some_and(|end| Pts::from_ticks(running.begin + running.blocks * BLOCK, SAMPLE_RATE) >= end);
+        let ended =
+            running.show.feed.span.end().is_some_and(|end| Pts::from_ticks(running.begin + running.blocks * BLOCK, SAMPLE_RATE) >= end);
         running.show.encode(&AudioBlock { pts, ..mixed });
         if ended {
             self.finish();

@@ -72,7 +72,8 @@ pub(crate) fn open(wanted: &Configuration) -> Result<Opened, Failure> {
 /// Opens the sources asked for. `release` lets go of the present ones; it is called only before a device is opened,
 /// because a driver gives a device to one at a time. With a refusal comes whether it was called.
 pub(crate) fn open_part(wanted: &Configuration, camera: bool, mic: bool, release: impl FnOnce()) -> Result<OpenedPart, (Failure, bool)> {
-    let needs_device = camera && matches!(wanted.camera, CameraChoice::Device { .. }) || mic && matches!(wanted.mic, MicChoice::Device { .. });
+    let needs_device =
+        camera && matches!(wanted.camera, CameraChoice::Device { .. }) || mic && matches!(wanted.mic, MicChoice::Device { .. });
     if needs_device {
         release();
     }

@@ -143,7 +143,10 @@ async fn a_foreign_version_may_look_and_end_and_no_more() {
         }
     }
     let refused = |code: &str| Err(code.to_owned());
-    assert_eq!(answers, [(1, refused("version")), (2, Ok(true)), (3, refused("not_live")), (4, refused("version")), (5, refused("version"))]);
+    assert_eq!(
+        answers,
+        [(1, refused("version")), (2, Ok(true)), (3, refused("not_live")), (4, refused("version")), (5, refused("version"))]
+    );
     engine.quit().await;
 }
 
