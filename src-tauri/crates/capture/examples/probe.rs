@@ -5,11 +5,12 @@
 //! probe devices
 //! probe camera ID|- WIDTHxHEIGHT@FPS SECONDS
 //! probe mic ID|- SECONDS
+//! probe demo WIDTHxHEIGHT@FPS SECONDS
 //! ```
 
-use stallcast_capture::{devices, open_camera, open_mic};
+use stallcast_capture::{demo, devices, open_camera, open_mic};
 use stallcast_clock::{Clock as _, SystemClock};
-use stallcast_media::{Canvas, Frame, Health, PixelFormat, SourceError};
+use stallcast_media::{Canvas, Frame, Health, PixelFormat, SourceError, VideoSource};
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
@@ -28,9 +29,13 @@ pub fn run(words: &[String]) {
             say(&format!("took {}", began.elapsed().as_millis()));
         }
         ["camera", id, canvas, seconds] => camera(optional(id), parse_canvas(canvas), parse_seconds(seconds)),
+        ["demo", canvas, seconds] => {
+            let (picture, _voice) = demo(parse_canvas(canvas)).unwrap_or_else(|e| refused(&e));
+            pictures(picture, Instant::now(), parse_seconds(seconds));
+        }
         ["mic", id, seconds] => mic(optional(id), parse_seconds(seconds)),
         _ => {
-            say("usage: probe devices | camera ID|- WxH@FPS SECONDS | mic ID|- SECONDS");
+            say("usage: probe devices | camera ID|- WxH@FPS SECONDS | mic ID|- SECONDS | demo WxH@FPS SECONDS");
             std::process::exit(2);
         }
     }
@@ -69,10 +74,13 @@ fn tell(health: &[Health]) {
     }
 }
 
-/// `frame STAMP ARRIVAL NUMBER BYTES` for each; NUMBER is what the imitation camera wrote into the picture.
 fn camera(id: Option<&str>, canvas: Canvas, length: Duration) {
     let began = Instant::now();
-    let mut source = open_camera(id, canvas).unwrap_or_else(|e| refused(&e));
+    pictures(open_camera(id, canvas).unwrap_or_else(|e| refused(&e)), began, length);
+}
+
+/// `frame STAMP ARRIVAL NUMBER BYTES` for each; NUMBER is what the imitation camera wrote into the picture.
+fn pictures(mut source: Box<dyn VideoSource>, began: Instant, length: Duration) {
     let (format, fps) = source.format();
     say(&format!(
         "opened {:?} {}x{} {fps:.3} after {} as {}",
@@ -130,21 +138,23 @@ fn mic(id: Option<&str>, length: Duration) {
     }
     let last = &heard[heard.len().saturating_sub(48_000)..];
     let (hertz, amplitude) = tone(last);
-    say(&format!("tone {hertz} {amplitude:.4}"));
+    say(&format!("tone {hertz:.2} {amplitude:.4}"));
     let closing = Instant::now();
     drop(source);
     say(&format!("closed {}", closing.elapsed().as_millis()));
 }
 
-/// The strongest whole frequency of 50..2000 Hz and its amplitude.
-fn tone(samples: &[f32]) -> (u32, f64) {
-    let strength = |hertz: u32| {
-        let turn = std::f64::consts::TAU * f64::from(hertz) / 48_000.0;
+/// The strongest frequency of 50..2000 Hz and its amplitude.
+fn tone(samples: &[f32]) -> (f64, f64) {
+    let strength = |hertz: f64| {
+        let turn = std::f64::consts::TAU * hertz / 48_000.0;
         let (re, im) = samples.iter().enumerate().fold((0.0, 0.0), |(re, im), (i, s)| {
             let (sin, cos) = (turn * i as f64).sin_cos();
             (re + f64::from(*s) * cos, im + f64::from(*s) * sin)
         });
-        2.0 * f64::hypot(re, im) / samples.len().max(1) as f64
+        (hertz, 2.0 * f64::hypot(re, im) / samples.len().max(1) as f64)
     };
-    (50..2000).map(|hertz| (hertz, strength(hertz))).max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or_default()
+    let strongest = |list: &mut dyn Iterator<Item = f64>| list.map(strength).max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or_default();
+    let (about, _) = strongest(&mut (50..2000).map(f64::from));
+    strongest(&mut (-20..=20).map(|step| about + f64::from(step) * 0.05))
 }

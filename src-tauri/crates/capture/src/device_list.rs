@@ -1,5 +1,6 @@
+use crate::camera;
 use crate::camera::door::{self, Door};
-use crate::camera::{self, bounded};
+use crate::keeper::bounded;
 use crate::mic;
 use serde::Serialize;
 

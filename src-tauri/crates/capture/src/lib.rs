@@ -2,20 +2,29 @@
 //!
 //! Owns: the device list, opening and watching devices (lost, back, reopened for ever), media files read at their own
 //! pace, the drawn demo. Must never know: encoding, the program clock, shops.
+//!
+//! Everything is stamped on the monotonic clock. Every device has a thread of its own that may hang in a driver, and a
+//! watch that then sends another; panics of device libraries stay on that thread.
+//!
+//! Only Linux is tested: cameras through V4L2 and microphones through ALSA, both against imitation devices
+//! (`tests/devices`). Windows and macOS reach cameras through nokhwa and microphones through the same cpal code; that
+//! compiles, and nokhwa's side runs in a test on Linux, but nobody has seen it on those systems.
 
 mod camera;
 mod demo;
 mod device_list;
 mod file;
+mod keeper;
 mod mic;
 mod news;
 mod sound_queue;
 mod timing;
+mod watch;
 mod worker;
 
 pub use device_list::{CameraDevice, CameraMode, DeviceList, MicDevice, devices};
 
-use stallcast_media::{AudioSource, Canvas, Pts, SourceError, SourceErrorKind, VideoSource};
+use stallcast_media::{AudioSource, Canvas, Pts, SourceError, VideoSource};
 use std::path::Path;
 
 /// The picture and the sound of one opened file, on one clock.
@@ -25,6 +34,9 @@ pub struct FileSources {
     /// The sound, if it was asked for and the file has any.
     pub audio: Option<Box<dyn AudioSource>>,
 }
+
+/// Picture and sound of the demo, on one clock.
+pub type DemoSources = (Box<dyn VideoSource>, Box<dyn AudioSource>);
 
 /// Opens a camera in the mode that fits `canvas` best; `None`: the first that works.
 ///
@@ -39,7 +51,7 @@ pub fn open_camera(id: Option<&str>, canvas: Canvas) -> Result<Box<dyn VideoSour
 /// # Errors
 /// It is missing, held by another program, forbidden, or delivers nothing usable.
 pub fn open_mic(id: Option<&str>) -> Result<Box<dyn AudioSource>, SourceError> {
-    Err(SourceError { kind: SourceErrorKind::Missing, name: id.unwrap_or_default().to_owned(), detail: String::new() })
+    mic::open(id).map(|source| Box::new(source) as _)
 }
 
 /// Opens a media file for its picture, its sound or both. Both tracks share one clock and are looped together at the
@@ -56,7 +68,7 @@ pub fn open_file(path: &Path, video: bool, audio: bool, start: Pts) -> Result<Fi
 ///
 /// # Errors
 /// The OS has no room for its threads.
-pub fn demo(canvas: Canvas) -> Result<(Box<dyn VideoSource>, Box<dyn AudioSource>), SourceError> {
+pub fn demo(canvas: Canvas) -> Result<DemoSources, SourceError> {
     let (picture, sound) = demo::open(canvas)?;
     Ok((Box::new(picture), Box::new(sound)))
 }

@@ -1,7 +1,8 @@
 //! What a way to reach cameras must do. One for each system.
 
 use super::mode::Mode;
-use stallcast_media::{Canvas, Frame, FramePool, SourceErrorKind, VideoFormat};
+use crate::keeper::Trouble;
+use stallcast_media::{Canvas, Frame, FramePool, VideoFormat};
 use std::time::Duration;
 
 /// A camera that is there.
@@ -11,20 +12,6 @@ pub(crate) struct Found {
     pub(crate) id: String,
     /// Human name.
     pub(crate) name: String,
-}
-
-/// A camera does not open or broke.
-#[derive(Debug, Clone)]
-pub(crate) struct Trouble {
-    pub(crate) kind: SourceErrorKind,
-    /// The system's own words.
-    pub(crate) detail: String,
-}
-
-impl Trouble {
-    pub(crate) fn new(kind: SourceErrorKind, detail: impl ToString) -> Self {
-        Self { kind, detail: detail.to_string() }
-    }
 }
 
 /// A way to reach cameras. Every call may block in a driver, or panic in a library: callers bring a thread for it.

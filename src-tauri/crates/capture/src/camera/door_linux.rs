@@ -4,9 +4,10 @@
 //! not know, blocks for ever in a stall, never recovers from one failed dequeue, and hides error flags, lengths and
 //! stamps. All of that is within reach of the v4l crate underneath it.
 
-use super::door::{Door, Found, Reel, Trouble};
+use super::door::{Door, Found, Reel};
 use super::mode::{Mode, ranked};
 use super::{jpeg, pack};
+use crate::keeper::Trouble;
 use crate::timing::now;
 use stallcast_media::{Canvas, Frame, FramePool, NANOS_PER_MS, NANOS_PER_SEC, PixelFormat, Pts, SourceErrorKind, VideoFormat};
 use std::io;

@@ -4,9 +4,10 @@
 //! nokhwa panics here and there, blocks without a limit and stamps by the wall clock: the reader's thread catches the
 //! panics and can be left behind, and pictures are stamped with their arrival.
 
-use super::door::{Door, Found, Reel, Trouble};
+use super::door::{Door, Found, Reel};
 use super::mode::{Mode, ranked};
 use super::{jpeg, pack};
+use crate::keeper::Trouble;
 use crate::timing::now;
 use nokhwa::Camera;
 use nokhwa::error::NokhwaError;

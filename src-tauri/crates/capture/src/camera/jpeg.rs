@@ -78,7 +78,7 @@ pub(crate) mod tests {
         for end in 0..jpeg.len() {
             assert_eq!(cut(&jpeg[..end]), None, "cut off at {end}");
         }
-        let mut junk: Vec<u8> = (0..2000_u32).map(|i| (i * 7919 >> 3) as u8).collect();
+        let mut junk: Vec<u8> = (0..2000_u32).map(|i| ((i * 7919) >> 3) as u8).collect();
         junk.extend([0xFF, 0xD9]);
         assert_eq!(cut(&junk), None);
         junk[..3].copy_from_slice(&SOI);

@@ -1,10 +1,11 @@
 //! The life of a camera, against doors in memory, and the door of other systems against the imitation camera.
 
-use super::door::{Door, Found, Reel, Trouble};
+use super::door::{Door, Found, Reel};
 use super::door_nokhwa::Nokhwa;
 use super::mode::Mode;
 use super::{CameraSource, open};
-use stallcast_media::{Canvas, Frame, FramePool, HealthCode, PixelFormat, SourceErrorKind, VideoFormat, VideoSource as _};
+use crate::keeper::Trouble;
+use stallcast_media::{Canvas, Frame, FramePool, HealthCode, PixelFormat, SourceError, SourceErrorKind, VideoFormat, VideoSource as _};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -83,6 +84,13 @@ impl Reel for Film {
     }
 }
 
+fn opened(result: Result<CameraSource, SourceError>) -> CameraSource {
+    match result {
+        Ok(source) => source,
+        Err(e) => panic!("{e}"),
+    }
+}
+
 fn codes_until(source: &mut CameraSource, wanted: HealthCode) -> Vec<HealthCode> {
     let deadline = Instant::now() + Duration::from_secs(20);
     let mut codes = vec![];
@@ -97,7 +105,7 @@ fn codes_until(source: &mut CameraSource, wanted: HealthCode) -> Vec<HealthCode>
 #[test]
 fn the_first_camera_that_works_is_taken() {
     let driver = Driver::of(&[&[Deed::Refuse(SourceErrorKind::Busy)], &[Deed::Panic], &[Deed::Deliver]]);
-    let source = open(driver, None, CANVAS).ok().expect("the third works");
+    let source = opened(open(driver, None, CANVAS));
     assert_eq!((source.name().as_str(), source.format()), ("camera 2", (FORMAT, 30.0)));
 }
 
@@ -112,7 +120,7 @@ fn why_none_works_is_said_of_the_first() {
 
 #[test]
 fn a_thread_that_hangs_in_the_driver_is_left_behind() {
-    let mut source = open(Driver::of(&[&[Deed::Hang(20), Deed::Deliver]]), None, CANVAS).ok().expect("it opens");
+    let mut source = opened(open(Driver::of(&[&[Deed::Hang(20), Deed::Deliver]]), None, CANVAS));
     assert_eq!(codes_until(&mut source, HealthCode::CameraBack), [HealthCode::CameraLost, HealthCode::CameraBack]);
     let closing = Instant::now();
     drop(source);
@@ -122,7 +130,7 @@ fn a_thread_that_hangs_in_the_driver_is_left_behind() {
 #[test]
 fn a_library_that_panics_costs_the_picture_for_a_moment_only() {
     let script: &[Deed] = &[Deed::Break(20), Deed::Panic, Deed::Refuse(SourceErrorKind::Missing), Deed::Deliver];
-    let mut source = open(Driver::of(&[script]), None, CANVAS).ok().expect("it opens");
+    let mut source = opened(open(Driver::of(&[script]), None, CANVAS));
     assert_eq!(codes_until(&mut source, HealthCode::CameraBack), [HealthCode::CameraLost, HealthCode::CameraBack]);
 }
 
@@ -136,9 +144,9 @@ fn nokhwa_child() {
     }
     let found = Nokhwa.list();
     assert_eq!(found.len(), 1, "{found:?}");
-    let modes = Nokhwa.modes(&found[0].id).ok().expect("modes");
+    let modes = Nokhwa.modes(&found[0].id).expect("modes");
     assert!(modes.iter().any(|m| (m.width, m.height, m.pixel) == (320, 240, PixelFormat::Nv12)), "{modes:?}");
-    let mut source = open(&Nokhwa, None, CANVAS).ok().expect("it opens");
+    let mut source = opened(open(&Nokhwa, None, CANVAS));
     assert_eq!(source.format().0, VideoFormat { width: 320, height: 240, pixel: PixelFormat::Nv12 });
     let ring = source.ring();
     assert!(ring.wait_beyond(30, Duration::from_secs(10)) > 30);

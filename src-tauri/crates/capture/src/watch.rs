@@ -1,75 +1,80 @@
-//! When a camera is lost, opened again and back. Pure: the caller brings the time and what it sees.
+//! When a device is lost, opened again and back. Pure: the caller brings the time and what it sees.
 
 use stallcast_media::{NANOS_PER_SEC, Pts};
 
-/// Without a picture for so long a camera is lost.
-pub(crate) const LOST_AFTER: i64 = NANOS_PER_SEC;
-/// A camera that was opened may take so long for its first picture before it is opened once more.
+/// Without anything for so long a device is lost.
+const LOST_AFTER: i64 = NANOS_PER_SEC;
+/// A device that was opened may take so long for its first delivery before it is opened once more.
 const START_LIMIT: i64 = 3 * NANOS_PER_SEC;
 /// From one try to the next.
 const RETRY: i64 = NANOS_PER_SEC;
 /// Threads that hang in a driver before no more are sent after them.
 const MOST_STUCK: usize = 4;
 
-/// What is to be seen of a camera.
+/// What is to be seen of a device.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sight {
-    /// Pictures since the source was opened.
-    pub(crate) frames: u64,
-    /// Is a reader at work? False when it ended by itself.
-    pub(crate) reading: bool,
-    /// Readers that were left behind and have not ended.
+    /// Pictures or blocks since the source was opened.
+    pub(crate) delivered: u64,
+    /// Is a thread at work? False when it ended by itself.
+    pub(crate) working: bool,
+    /// Threads that were left behind and have not ended.
     pub(crate) stuck: usize,
 }
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Order {
-    /// Say that the camera is lost.
+    /// Say that the device is lost.
     TellLost,
     /// Say that it is back.
     TellBack,
-    /// Leave the reader behind, if there is one, and open anew.
+    /// Leave the thread behind, if there is one, and open anew.
     Reopen,
 }
 
-/// The watch over one camera.
+/// The watch over one device.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    frames: u64,
-    last_frame: Pts,
+    /// Without anything for so long its thread hangs and another is sent.
+    hangs_after: i64,
+    delivered: u64,
+    last: Pts,
     opened: Pts,
     lost: bool,
-    /// Pictures came since it was opened last.
+    /// Something came since it was opened last.
     started: bool,
 }
 
 impl Watch {
-    /// A camera that delivered its first picture now.
-    pub(crate) fn new(now: Pts, frames: u64) -> Self {
-        Self { frames, last_frame: now, opened: now, lost: false, started: true }
+    /// A device that was opened now and has delivered so much.
+    pub(crate) fn new(now: Pts, delivered: u64, hangs_after: i64) -> Self {
+        let started = delivered > 0;
+        // The first sound of some servers takes its time.
+        let last = if started { now } else { now + (START_LIMIT - LOST_AFTER) };
+        Self { hangs_after, delivered, last, opened: now, lost: false, started }
     }
 
     /// To be called several times a second.
     pub(crate) fn observe(&mut self, now: Pts, sight: Sight) -> Vec<Order> {
         let mut orders = Vec::new();
-        if sight.frames != self.frames {
-            self.frames = sight.frames;
-            self.last_frame = now;
+        if sight.delivered != self.delivered {
+            self.delivered = sight.delivered;
+            self.last = now;
             self.started = true;
             if self.lost {
                 self.lost = false;
                 orders.push(Order::TellBack);
             }
         }
-        let silent = now - self.last_frame;
+        let silent = now - self.last;
         if silent > LOST_AFTER && !self.lost {
             self.lost = true;
             orders.push(Order::TellLost);
         }
-        let hangs = sight.reading && if self.started { silent > LOST_AFTER } else { now - self.opened > START_LIMIT };
+        let hangs = sight.working && if self.started { silent > self.hangs_after } else { now - self.opened > START_LIMIT };
         let again = now - self.opened >= RETRY;
-        if (hangs || !sight.reading) && again && sight.stuck < MOST_STUCK {
+        if (hangs || !sight.working) && again && sight.stuck < MOST_STUCK {
             self.opened = now;
             self.started = false;
             orders.push(Order::Reopen);
@@ -96,8 +101,8 @@ mod tests {
         fn new() -> Self {
             Self {
                 clock: ManualClock::new(0),
-                watch: Watch::new(Pts(0), 1),
-                sight: Sight { frames: 1, reading: true, stuck: 0 },
+                watch: Watch::new(Pts(0), 1, LOST_AFTER),
+                sight: Sight { delivered: 1, working: true, stuck: 0 },
                 log: vec![],
             }
         }
@@ -106,12 +111,12 @@ mod tests {
         fn pass(&mut self, ms: u64, delivers: bool) -> &mut Self {
             for _ in 0..ms / 50 {
                 self.clock.advance(Duration::from_millis(50));
-                self.sight.frames += u64::from(delivers);
+                self.sight.delivered += u64::from(delivers);
                 let now = Pts(self.clock.mono().0);
                 for order in self.watch.observe(now, self.sight) {
                     self.log.push((now.as_ms(), order));
                     if order == Order::Reopen {
-                        self.sight.reading = true;
+                        self.sight.working = true;
                     }
                 }
             }
@@ -147,7 +152,7 @@ mod tests {
         post.pass(5000, true);
         for _ in 0..600 {
             // Every try fails at once.
-            post.sight.reading = false;
+            post.sight.working = false;
             post.pass(1000, false);
         }
         let orders = post.orders();
@@ -160,7 +165,7 @@ mod tests {
     fn a_reader_that_ends_and_comes_back_within_a_second_is_nobodys_business() {
         let mut post = Post::new();
         post.pass(5000, true);
-        post.sight.reading = false;
+        post.sight.working = false;
         post.pass(500, false).pass(5000, true);
         assert_eq!(post.orders(), [Order::Reopen]);
     }
@@ -175,5 +180,20 @@ mod tests {
         post.sight.stuck = 0;
         post.pass(100, false);
         assert_eq!(post.orders()[1..], [Order::Reopen]);
+    }
+
+    #[test]
+    fn a_slow_starter_is_given_time_and_a_short_gap_is_mended_unheard() {
+        let mut post = Post { watch: Watch::new(Pts(0), 0, LOST_AFTER / 2), ..Post::new() };
+        post.sight.delivered = 0;
+        post.pass(2500, false).pass(5000, true);
+        assert!(post.log.is_empty(), "{:?}", post.log);
+        post.pass(700, false).pass(5000, true);
+        assert_eq!(post.orders(), [Order::Reopen]);
+        // One that never starts is lost in the end.
+        let mut post = Post { watch: Watch::new(Pts(0), 0, LOST_AFTER / 2), ..Post::new() };
+        post.sight.delivered = 0;
+        post.pass(3500, false);
+        assert_eq!(post.orders(), [Order::TellLost, Order::Reopen]);
     }
 }
