@@ -71,7 +71,12 @@ impl RecordingSink {
     ///
     /// # Errors
     /// See [`RecordError`].
-    pub fn start(path: &Path, overwrite: bool, config: StreamConfig, on_event: impl Fn(FileEvent) + Send + 'static) -> Result<Self, RecordError> {
+    pub fn start(
+        path: &Path,
+        overwrite: bool,
+        config: StreamConfig,
+        on_event: impl Fn(FileEvent) + Send + 'static,
+    ) -> Result<Self, RecordError> {
         let refused = |e: io::Error| match e.kind() {
             io::ErrorKind::AlreadyExists => RecordError::Exists,
             _ if is_full(&e) => RecordError::DiskFull,

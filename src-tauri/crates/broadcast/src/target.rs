@@ -53,7 +53,12 @@ pub struct Target {
 
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Target").field("id", &self.id).field("host", &self.host).field("tls", &self.tls).field("key", &"****").finish_non_exhaustive()
+        f.debug_struct("Target")
+            .field("id", &self.id)
+            .field("host", &self.host)
+            .field("tls", &self.tls)
+            .field("key", &"****")
+            .finish_non_exhaustive()
     }
 }
 
@@ -213,7 +218,11 @@ mod tests {
             Some("abcd-efgh"),
             ("b.rtmps.youtube.com", 443, true, "live2?backup=1", "abcd-efgh", "rtmps://b.rtmps.youtube.com:443/live2?backup=1"),
         );
-        same("rtmp://tx.push.yximgs.com/live", Some("k"), ("tx.push.yximgs.com", 1935, false, "live", "k", "rtmp://tx.push.yximgs.com/live"));
+        same(
+            "rtmp://tx.push.yximgs.com/live",
+            Some("k"),
+            ("tx.push.yximgs.com", 1935, false, "live", "k", "rtmp://tx.push.yximgs.com/live"),
+        );
     }
 
     #[test]

@@ -85,7 +85,10 @@ fn a_show_is_listed_and_plays() {
     assert_valid(&dir, &ended);
     assert!(ended.ends_with("#EXT-X-ENDLIST\n"));
     assert_eq!(segments(&ended).len(), 5, "the rest is a segment too");
-    assert_eq!(names(&dir), ["init-0.mp4", "seg-0.m4s", "seg-1.m4s", "seg-2.m4s", "seg-3.m4s", "seg-4.m4s", "stream.m3u8"].map(String::from).into());
+    assert_eq!(
+        names(&dir),
+        ["init-0.mp4", "seg-0.m4s", "seg-1.m4s", "seg-2.m4s", "seg-3.m4s", "seg-4.m4s", "stream.m3u8"].map(String::from).into()
+    );
     look(&dir.join("stream.m3u8")).assert_sound(8.1);
     assert!(events.try_recv().is_err());
 }

@@ -186,7 +186,8 @@ fn a_cut_off_tail_is_dropped_wherever_the_cut_is() {
     let cut = folder.path().join("cut.mp4");
     // Into the last mdat, its header, the last moof, its header; and noise instead of a fragment.
     let last_moof = whole.windows(4).rposition(|w| w == b"moof").unwrap() - 4;
-    let last_mdat = last_moof + usize::from_be_bytes([0, 0, 0, 0, whole[last_moof], whole[last_moof + 1], whole[last_moof + 2], whole[last_moof + 3]]);
+    let last_mdat =
+        last_moof + usize::from_be_bytes([0, 0, 0, 0, whole[last_moof], whole[last_moof + 1], whole[last_moof + 2], whole[last_moof + 3]]);
     for at in [whole.len() - 1, last_mdat + 100, last_mdat + 5, last_moof + 40, last_moof + 3] {
         fs::write(&cut, &whole[..at]).unwrap();
         assert!(recover(&cut).unwrap());

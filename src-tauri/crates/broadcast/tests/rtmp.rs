@@ -343,7 +343,11 @@ fn a_pulled_cable_is_survived_or_replaced() {
     assert!(publication.events.recv_timeout(secs(3.0)).is_err());
     cable.pull(false);
     let back = publication.expect(&SinkEvent::Back, secs(6.0));
-    println!("cable: back after {back:?}, {} new connections, keyframe asked for {} times", publication.figures().reconnects, publication.keyframes.load(Ordering::SeqCst));
+    println!(
+        "cable: back after {back:?}, {} new connections, keyframe asked for {} times",
+        publication.figures().reconnects,
+        publication.keyframes.load(Ordering::SeqCst)
+    );
     assert_eq!(publication.figures().phase, LinkPhase::Publishing);
     drop(publication);
     drop(nginx);

@@ -17,7 +17,7 @@ pub use audio::{AudioBlock, BLOCK_FRAMES, SAMPLE_RATE};
 pub use frame::{Buffer, Canvas, Frame, FramePool, PixelFormat, Plane, VideoFormat};
 pub use health::{Health, HealthCode};
 pub use packet::{AudioConfig, Packet, StreamConfig, Track, VideoConfig};
-pub use pts::{Pts, NANOS_PER_MS, NANOS_PER_SEC};
+pub use pts::{NANOS_PER_MS, NANOS_PER_SEC, Pts};
 pub use ring::FrameRing;
 pub use sink::{Counters, LossCounters};
 pub use source::{AudioSource, SourceError, SourceErrorKind, VideoSource};

@@ -199,7 +199,10 @@ impl<T> NewestQueue<T> {
     /// At most `limit` items wait.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { shared: Arc::new((Mutex::new(Newest { items: VecDeque::with_capacity(limit), lost: 0, closed: false }), Condvar::new())), limit }
+        Self {
+            shared: Arc::new((Mutex::new(Newest { items: VecDeque::with_capacity(limit), lost: 0, closed: false }), Condvar::new())),
+            limit,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Newest<T>> {
@@ -281,7 +284,15 @@ mod tests {
     use bytes::Bytes;
 
     fn packet(track: Track, ms: i64, keyframe: bool) -> Arc<Packet> {
-        Arc::new(Packet { track, pts: Pts::from_ms(ms), dts: Pts::from_ms(ms), duration: 0, keyframe, disposable: false, payload: Bytes::from_static(&[0; 100]) })
+        Arc::new(Packet {
+            track,
+            pts: Pts::from_ms(ms),
+            dts: Pts::from_ms(ms),
+            duration: 0,
+            keyframe,
+            disposable: false,
+            payload: Bytes::from_static(&[0; 100]),
+        })
     }
 
     fn drain(queue: &PacketQueue) -> Vec<(Track, i64)> {

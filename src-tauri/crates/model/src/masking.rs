@@ -2,7 +2,8 @@
 #[must_use]
 pub fn mask_name(name: &str) -> String {
     // Bidi controls could turn the rest of a row around; control characters have no place in a name.
-    let clean: Vec<char> = name.chars().filter(|c| !c.is_control() && !matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')).collect();
+    let clean: Vec<char> =
+        name.chars().filter(|c| !c.is_control() && !matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')).collect();
     let clean: Vec<char> = clean.into_iter().skip_while(|c| c.is_whitespace()).collect();
     match clean.as_slice() {
         [] => "**".to_owned(),

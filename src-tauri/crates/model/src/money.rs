@@ -126,7 +126,11 @@ impl Money {
         let scale = 10_i64.pow(self.currency.decimals());
         let (whole, part) = (self.amount / scale, (self.amount % scale).abs());
         let minus = if self.amount < 0 && whole == 0 { "-" } else { "" };
-        if part == 0 { format!("{minus}{whole}") } else { format!("{minus}{whole}.{part:0width$}", width = self.currency.decimals() as usize) }
+        if part == 0 {
+            format!("{minus}{whole}")
+        } else {
+            format!("{minus}{whole}.{part:0width$}", width = self.currency.decimals() as usize)
+        }
     }
 }
 

@@ -99,11 +99,8 @@ impl Studio {
     pub(crate) async fn pin_sku(&self, sku: &str) -> Result<(), StudioError> {
         let find = || async {
             let rows = self.bag_rows().await;
-            let found = if sku == "first" {
-                rows.first()
-            } else {
-                rows.iter().find(|r| r.product.skus.iter().any(|s| s.id.as_str() == sku))
-            };
+            let found =
+                if sku == "first" { rows.first() } else { rows.iter().find(|r| r.product.skus.iter().any(|s| s.id.as_str() == sku)) };
             (found.map(|r| r.item.number), !rows.is_empty())
         };
         let mut events = self.events();

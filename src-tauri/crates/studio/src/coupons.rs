@@ -10,11 +10,10 @@ use stallcast_model::{CouponDraft, Currency, Money};
 
 impl CouponForm {
     fn draft(&self, currency: Currency) -> Result<CouponDraft, StudioError> {
-        let amount = |field: &'static str, text: &str| {
-            Money::parse_major(text, currency).map_err(|e| StudioError::invalid(field, e.rule))
-        };
+        let amount = |field: &'static str, text: &str| Money::parse_major(text, currency).map_err(|e| StudioError::invalid(field, e.rule));
         let threshold = if self.threshold.trim().is_empty() { Money::new(0, currency) } else { amount("threshold", &self.threshold)? };
-        let draft = CouponDraft { discount: amount("discount", &self.discount)?, threshold, quantity: self.quantity, valid_s: self.valid_s };
+        let draft =
+            CouponDraft { discount: amount("discount", &self.discount)?, threshold, quantity: self.quantity, valid_s: self.valid_s };
         draft.validate()?;
         Ok(draft)
     }

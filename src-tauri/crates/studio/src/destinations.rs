@@ -178,7 +178,9 @@ mod tests {
 
     #[test]
     fn a_hint_gives_little_away() {
-        let with = |key: Option<&str>| hint(&Address { url: SecretString::from("rtmp://h/a"), key: key.map(|k| SecretString::from(k.to_owned())) });
+        let with = |key: Option<&str>| {
+            hint(&Address { url: SecretString::from("rtmp://h/a"), key: key.map(|k| SecretString::from(k.to_owned())) })
+        };
         assert_eq!(with(None), "");
         assert_eq!(with(Some("short")), "••••");
         assert_eq!(with(Some("live_1234567_abc3f9a")), "•••• 3f9a");

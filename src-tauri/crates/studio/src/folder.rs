@@ -22,7 +22,8 @@ mod tests {
 
     #[test]
     fn the_folder_follows_the_system() {
-        let with = |pairs: &'static [(&str, &str)]| default_data(move |n| pairs.iter().find(|(k, _)| *k == n).map(|(_, v)| (*v).to_owned()));
+        let with =
+            |pairs: &'static [(&str, &str)]| default_data(move |n| pairs.iter().find(|(k, _)| *k == n).map(|(_, v)| (*v).to_owned()));
         assert_eq!(with(&[("HOME", "/home/a")]), Some(PathBuf::from("/home/a/.local/share/stallcast")));
         assert_eq!(with(&[("HOME", "/home/a"), ("XDG_DATA_HOME", "/d")]), Some(PathBuf::from("/d/stallcast")));
         assert_eq!(with(&[("HOME", "/home/a"), ("XDG_DATA_HOME", "d")]), Some(PathBuf::from("/home/a/.local/share/stallcast")));

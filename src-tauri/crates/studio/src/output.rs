@@ -192,13 +192,23 @@ mod tests {
         };
         let line = summary_line(&summary);
         for (field, value) in [
-            ("type", json!("summary")), ("frames_composed", json!(1)), ("frames_lagged", json!(2)), ("frames_skipped", json!(3)),
-            ("frames_dropped", json!(4)), ("frames_encoded", json!(5)), ("audio_blocks", json!(6)), ("recordings", json!(["/a/b.mp4"])),
-            ("cpu_s", json!(1.5)), ("peak_rss_bytes", json!(9)),
+            ("type", json!("summary")),
+            ("frames_composed", json!(1)),
+            ("frames_lagged", json!(2)),
+            ("frames_skipped", json!(3)),
+            ("frames_dropped", json!(4)),
+            ("frames_encoded", json!(5)),
+            ("audio_blocks", json!(6)),
+            ("recordings", json!(["/a/b.mp4"])),
+            ("cpu_s", json!(1.5)),
+            ("peak_rss_bytes", json!(9)),
         ] {
             assert_eq!(line[field], value, "{field}");
         }
         let to = &line["destinations"][0];
-        assert_eq!((&to["host"], &to["bytes_sent"], &to["reconnects"], &to["state"]), (&json!("live.example"), &json!(7), &json!(1), &json!("closed")));
+        assert_eq!(
+            (&to["host"], &to["bytes_sent"], &to["reconnects"], &to["state"]),
+            (&json!("live.example"), &json!(7), &json!(1), &json!("closed"))
+        );
     }
 }

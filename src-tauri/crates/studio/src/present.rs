@@ -1,8 +1,6 @@
 //! Domain values as windows and the picture show them. Pure functions: no I/O, no clock reads.
 
-use crate::view::{
-    CouponStateView, CouponView, LinkStateView, MoneyView, OrderLineView, OrderStatusView, ShowStateView, StatsView,
-};
+use crate::view::{CouponStateView, CouponView, LinkStateView, MoneyView, OrderLineView, OrderStatusView, ShowStateView, StatsView};
 use stallcast_engine::protocol::{CouponRibbon, EngineState, LinkState, ProductCard, Stats};
 use stallcast_model::{Coupon, CouponState, Money, Order, OrderStatus, Product};
 use std::fmt::Write;
@@ -64,7 +62,10 @@ pub(crate) fn card(number: u32, product: &Product, stock_of: Option<i64>, confir
         title: product.title.clone(),
         sign: sku.price.currency.sign().to_owned(),
         price: fresh.then(|| sku.price.short()),
-        old_price: sku.old_price.filter(|old| fresh && old.currency == sku.price.currency && old.amount > sku.price.amount).map(Money::short),
+        old_price: sku
+            .old_price
+            .filter(|old| fresh && old.currency == sku.price.currency && old.amount > sku.price.amount)
+            .map(Money::short),
         stock,
         stock_of: stock.and(stock_of),
         picture_key: product.picture.as_ref().map(|key| format!("{}:{key}", product.id)),
@@ -182,7 +183,8 @@ mod tests {
 
     fn product() -> Product {
         let yuan = |n| Money::new(n, Currency::Cny);
-        let sku = |id: &str, stock| Sku { id: SkuId::new(id), title: String::new(), price: yuan(26_800), old_price: Some(yuan(32_800)), stock };
+        let sku =
+            |id: &str, stock| Sku { id: SkuId::new(id), title: String::new(), price: yuan(26_800), old_price: Some(yuan(32_800)), stock };
         Product {
             id: ProductId::new("茶/1"),
             title: "盖碗".to_owned(),
@@ -195,7 +197,10 @@ mod tests {
     #[test]
     fn a_card_shows_only_what_was_confirmed_lately() {
         let fresh = card(7, &product(), Some(10), 1_000, 1_000 + FIGURES_FRESH_MS).expect("card");
-        assert_eq!((fresh.price.as_deref(), fresh.old_price.as_deref(), fresh.stock, fresh.stock_of), (Some("268"), Some("328"), Some(7), Some(10)));
+        assert_eq!(
+            (fresh.price.as_deref(), fresh.old_price.as_deref(), fresh.stock, fresh.stock_of),
+            (Some("268"), Some("328"), Some(7), Some(10))
+        );
         let stale = card(7, &product(), Some(10), 1_000, 1_001 + FIGURES_FRESH_MS).expect("card");
         assert_eq!((stale.price, stale.old_price, stale.stock, stale.stock_of), (None, None, None, None));
         assert_eq!((stale.number, stale.title.as_str()), (7, "盖碗"), "the title stays");

@@ -127,7 +127,9 @@ impl Studio {
             };
             match event {
                 Ok(EngineEvent::Event(event)) => self.take_event(event).await,
-                Ok(EngineEvent::Preview { seq, width, height, jpeg }) => self.inner.preview.put(PreviewPicture { seq, width, height, jpeg }),
+                Ok(EngineEvent::Preview { seq, width, height, jpeg }) => {
+                    self.inner.preview.put(PreviewPicture { seq, width, height, jpeg })
+                }
                 Ok(EngineEvent::Down) => {
                     tracing::error!("the media process ended; it is being started again");
                     self.inner.preview.restart();

@@ -6,9 +6,7 @@ use crate::secrets::MasterKey;
 use crate::view::ActionView;
 use stallcast_clock::Clock;
 use stallcast_engine::protocol::Summary;
-use stallcast_model::{
-    Action, BagItem, Capability, Coupon, CouponDraft, IntentId, Money, Order, OrderId, Product, Shipment,
-};
+use stallcast_model::{Action, BagItem, Capability, Coupon, CouponDraft, IntentId, Money, Order, OrderId, Product, Shipment};
 use stallcast_store::{IntentRow, OrderQuery, SealError, Sealer, Store, StoreOptions};
 use std::path::Path;
 use std::sync::Arc;
@@ -158,8 +156,7 @@ pub(crate) async fn unpin(store: &Store, now_ms: i64, program_ms: Option<i64>) -
 }
 
 pub(crate) async fn coupons(store: &Store) -> Result<Vec<CouponRow>, StudioError> {
-    let row =
-        |row: stallcast_store::CouponRow| CouponRow { coupon: row.coupon, intent_id: row.intent.map(|intent| intent.id.to_string()) };
+    let row = |row: stallcast_store::CouponRow| CouponRow { coupon: row.coupon, intent_id: row.intent.map(|intent| intent.id.to_string()) };
     Ok(store.coupons().await?.into_iter().map(row).collect())
 }
 

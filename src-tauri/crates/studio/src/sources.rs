@@ -150,12 +150,7 @@ mod tests {
         let device = || (CameraChoice::Device { id: None }, MicChoice::Device { id: None });
         assert_eq!(
             sources,
-            [
-                device(),
-                (device().0, MicChoice::None),
-                (CameraChoice::Demo, device().1),
-                (CameraChoice::Demo, MicChoice::Demo),
-            ]
+            [device(), (device().0, MicChoice::None), (CameraChoice::Demo, device().1), (CameraChoice::Demo, MicChoice::Demo),]
         );
         let demo = Configuration { camera: CameraChoice::Demo, mic: MicChoice::Demo, ..first_configuration("en") };
         assert_eq!(fallbacks(&demo).len(), 2, "the demo itself, then the demo in silence");

@@ -25,10 +25,9 @@ async fn an_order_travels_from_the_buyer_to_the_list_and_back() {
 
     let began = Instant::now();
     let id = buy(shop.url(), &sku, "a").await;
-    let view = until(&studio, "the order is in the list", |v| {
-        v.orders.rows.iter().any(|r| r.id == id && r.status == OrderStatusView::ToShip)
-    })
-    .await;
+    let view =
+        until(&studio, "the order is in the list", |v| v.orders.rows.iter().any(|r| r.id == id && r.status == OrderStatusView::ToShip))
+            .await;
     assert!(began.elapsed() < Duration::from_secs(8), "{:?}: four times what is promised", began.elapsed());
     eprintln!("buyer's click to row: {:?}", began.elapsed());
     assert_eq!((view.orders.rows.len(), view.orders.total, view.orders.to_ship), (1, 1, 1), "exactly once");
@@ -71,7 +70,8 @@ async fn a_pin_and_a_coupon_are_shown_as_true_only_when_they_are() {
     let view = until(&studio, "the other pin is confirmed", |v| confirmed(v.bag[2].pin.as_ref())).await;
     assert!(view.bag[1].explaining_since_ms.is_none());
     studio.unpin_product().await.expect("unpinned");
-    until(&studio, "nothing is pinned", |v| v.bag.iter().all(|b| b.explaining_since_ms.is_none()) && confirmed(v.bag[2].pin.as_ref())).await;
+    until(&studio, "nothing is pinned", |v| v.bag.iter().all(|b| b.explaining_since_ms.is_none()) && confirmed(v.bag[2].pin.as_ref()))
+        .await;
     assert_eq!(room(shop.url()).await["pin"], json!(null));
 
     // Active in any event means: read back from the shop.

@@ -137,7 +137,8 @@ async fn a_platform_that_began_anew_is_read_from_its_start() {
         fake.world().change(&format!("old-{n}"));
     }
     let (sync, mut events) = start(&store, Arc::new(fake.clone()), quick());
-    until(&mut events, "the old ones are there", || async { store.find_order(&OrderId::new("old-19")).await.expect("read").is_some() }).await;
+    until(&mut events, "the old ones are there", || async { store.find_order(&OrderId::new("old-19")).await.expect("read").is_some() })
+        .await;
     {
         let mut world = fake.world();
         world.orders.clear();

@@ -298,7 +298,15 @@ fn holes(sound: &[Block]) -> Vec<(f64, f64)> {
         }
     }
     found.sort_by(|a, b| a.0.total_cmp(&b.0));
-    found
+    // At the edge of its threshold one hole looks like several.
+    let mut holes: Vec<(f64, f64)> = vec![];
+    for (at, length) in found {
+        match holes.last_mut() {
+            Some((from, long)) if at < *from + *long + window_s => *long = (at + length - *from).max(*long),
+            _ => holes.push((at, length)),
+        }
+    }
+    holes
 }
 
 #[cfg(test)]

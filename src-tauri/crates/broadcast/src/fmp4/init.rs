@@ -1,8 +1,8 @@
 use super::{AUDIO, PREDICTED, SYNC, VIDEO, encoding, video_scale};
 use mp4_atom::esds::{DecoderConfig, DecoderSpecific, EsDescriptor};
 use mp4_atom::{
-    Atom, Audio, Avc1, Avcc, Codec, Colr, Dinf, Dref, DrefEntry, Edts, Elst, ElstEntry, Encode, Esds, FourCC, Ftyp, Hdlr, Mdhd, Mdia, Minf, Moov,
-    Mp4a, Mvex, Mvhd, Smhd, Stbl, Stco, Stsd, Tkhd, Trak, Trex, Url, Visual, Vmhd, u24,
+    Atom, Audio, Avc1, Avcc, Codec, Colr, Dinf, Dref, DrefEntry, Edts, Elst, ElstEntry, Encode, Esds, FourCC, Ftyp, Hdlr, Mdhd, Mdia, Minf,
+    Moov, Mp4a, Mvex, Mvhd, Smhd, Stbl, Stco, Stsd, Tkhd, Trak, Trex, Url, Visual, Vmhd, u24,
 };
 use stallcast_media::{AudioConfig, StreamConfig, VideoConfig};
 use std::io;
@@ -18,7 +18,8 @@ pub(super) struct Edit {
 pub(super) fn init(config: &StreamConfig, edit: Edit) -> io::Result<Vec<u8>> {
     let mut out = Vec::with_capacity(1500);
     let brand = |b: &[u8; 4]| FourCC::new(b);
-    let ftyp = Ftyp { major_brand: brand(b"iso6"), minor_version: 0, compatible_brands: vec![brand(b"iso6"), brand(b"cmfc"), brand(b"mp41")] };
+    let ftyp =
+        Ftyp { major_brand: brand(b"iso6"), minor_version: 0, compatible_brands: vec![brand(b"iso6"), brand(b"cmfc"), brand(b"mp41")] };
     ftyp.encode(&mut out).map_err(encoding)?;
     let moov = Moov {
         mvhd: Mvhd { timescale: 1000, rate: 1.into(), volume: 1.into(), next_track_id: AUDIO + 1, ..Mvhd::default() },
@@ -31,7 +32,13 @@ pub(super) fn init(config: &StreamConfig, edit: Edit) -> io::Result<Vec<u8>> {
 }
 
 fn trex(track_id: u32, duration: u32, flags: u32) -> Trex {
-    Trex { track_id, default_sample_description_index: 1, default_sample_duration: duration, default_sample_size: 0, default_sample_flags: flags }
+    Trex {
+        track_id,
+        default_sample_description_index: 1,
+        default_sample_duration: duration,
+        default_sample_size: 0,
+        default_sample_flags: flags,
+    }
 }
 
 fn edts(media_time: u64) -> Option<Edts> {

@@ -45,7 +45,12 @@ impl HlsSink {
     ///
     /// # Errors
     /// The folder cannot be made or written to.
-    pub fn start(dir: &Path, config: StreamConfig, program_epoch_ms: i64, on_event: impl Fn(FileEvent) + Send + 'static) -> io::Result<Self> {
+    pub fn start(
+        dir: &Path,
+        config: StreamConfig,
+        program_epoch_ms: i64,
+        on_event: impl Fn(FileEvent) + Send + 'static,
+    ) -> io::Result<Self> {
         let fragmenter = Fragmenter::new(config)?;
         fs::create_dir_all(dir)?;
         let writer = Writer::open(dir, program_epoch_ms)?;
@@ -197,8 +202,15 @@ impl Writer {
             }
         }
         let now = Instant::now();
-        let mut writer =
-            Self { dir: dir.to_owned(), epoch_ms, seam: goes_on, init: None, next_init: after("init-", ".mp4"), list, retired: VecDeque::new() };
+        let mut writer = Self {
+            dir: dir.to_owned(),
+            epoch_ms,
+            seam: goes_on,
+            init: None,
+            next_init: after("init-", ".mp4"),
+            list,
+            retired: VecDeque::new(),
+        };
         for name in names {
             let ours = number(&name, "seg-", ".m4s").or_else(|| number(&name, "init-", ".mp4")).is_some();
             if ours && !writer.lists(&name) {

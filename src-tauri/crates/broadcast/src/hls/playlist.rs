@@ -252,7 +252,11 @@ mod tests {
 
     #[test]
     fn a_foreign_or_damaged_list_is_refused() {
-        let good = { let mut l = Playlist::default(); l.push(segment(0, 0, false)); l.render() };
+        let good = {
+            let mut l = Playlist::default();
+            l.push(segment(0, 0, false));
+            l.render()
+        };
         assert!(Playlist::parse("").is_none());
         assert!(Playlist::parse(&good.replace("seg-0.m4s", "../../etc/passwd")).is_none());
         assert!(Playlist::parse(&good.replace("init-0.mp4", "/tmp/x.mp4")).is_none());

@@ -29,7 +29,16 @@ pub(super) struct Feed {
 
 impl Feed {
     pub fn new(queue: PacketQueue, priming: Pts) -> Self {
-        Self { queue, video: VecDeque::new(), audio: VecDeque::new(), origin: None, last: None, priming: priming.0, dropped: 0, closed: false }
+        Self {
+            queue,
+            video: VecDeque::new(),
+            audio: VecDeque::new(),
+            origin: None,
+            last: None,
+            priming: priming.0,
+            dropped: 0,
+            closed: false,
+        }
     }
 
     /// Pictures the destination did not get.
@@ -185,7 +194,15 @@ mod tests {
     use bytes::Bytes;
 
     fn packet(track: Track, ms: i64, keyframe: bool) -> Arc<Packet> {
-        Arc::new(Packet { track, pts: Pts::from_ms(ms), dts: Pts::from_ms(ms), duration: 0, keyframe, disposable: false, payload: Bytes::from_static(&[0; 10]) })
+        Arc::new(Packet {
+            track,
+            pts: Pts::from_ms(ms),
+            dts: Pts::from_ms(ms),
+            duration: 0,
+            keyframe,
+            disposable: false,
+            payload: Bytes::from_static(&[0; 10]),
+        })
     }
 
     fn feed() -> (PacketQueue, Feed) {

@@ -226,7 +226,8 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
         let priming = Pts::from_ticks(i64::from(config.audio.priming), config.audio.rate);
         let resolver = Resolver::new(target.host(), target.port());
         // Any number that differs between destinations.
-        let seed = target.id().bytes().chain(target.host().bytes()).fold(u64::from(std::process::id()), |s, b| s.wrapping_mul(31) + u64::from(b));
+        let seed =
+            target.id().bytes().chain(target.host().bytes()).fold(u64::from(std::process::id()), |s, b| s.wrapping_mul(31) + u64::from(b));
         Self {
             feed: Feed::new(queue, priming),
             shared,

@@ -82,7 +82,8 @@ mod tests {
 
     #[test]
     fn families_take_turns() {
-        let [a, b, c, x] = ["1.1.1.1:1", "1.1.1.2:1", "1.1.1.3:1", "[::1]:1"].map(|t| t.parse::<SocketAddr>().unwrap_or_else(|e| panic!("{e}")));
+        let [a, b, c, x] =
+            ["1.1.1.1:1", "1.1.1.2:1", "1.1.1.3:1", "[::1]:1"].map(|t| t.parse::<SocketAddr>().unwrap_or_else(|e| panic!("{e}")));
         assert_eq!(interleaved(&[a, b, c, x]), [a, x, b, c]);
         assert_eq!(interleaved(&[x, a, b, c]), [x, a, b, c]);
         assert_eq!(interleaved(&[]), []);

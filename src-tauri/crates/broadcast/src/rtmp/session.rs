@@ -149,7 +149,12 @@ impl Session {
             RtmpMessage::WindowAcknowledgement { size } => self.window = u64::from(size),
             RtmpMessage::SetPeerBandwidth { size, .. } => self.control(RtmpMessage::WindowAcknowledgement { size })?,
             RtmpMessage::UserControl { event_type: UserControlEventType::PingRequest, timestamp, .. } => {
-                let pong = RtmpMessage::UserControl { event_type: UserControlEventType::PingResponse, stream_id: None, buffer_length: None, timestamp };
+                let pong = RtmpMessage::UserControl {
+                    event_type: UserControlEventType::PingResponse,
+                    stream_id: None,
+                    buffer_length: None,
+                    timestamp,
+                };
                 self.control(pong)?;
             }
             RtmpMessage::Amf0Command { command_name, transaction_id, additional_arguments, .. } => {
@@ -196,7 +201,9 @@ impl Session {
 
     /// The server's words are a stranger's: only what a status code is made of, and never the key, should it repeat it.
     fn refused(&self, code: Option<&str>, otherwise: &str) -> News {
-        let good = |c: &&str| c.len() <= 64 && c.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)) && !c.contains(self.target.key());
+        let good = |c: &&str| {
+            c.len() <= 64 && c.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)) && !c.contains(self.target.key())
+        };
         News::Refused(code.filter(good).filter(|c| !c.is_empty()).unwrap_or(otherwise).to_owned())
     }
 
@@ -239,8 +246,20 @@ impl Session {
         self.call("deleteStream", 0.0, Amf0Value::Null, vec![Amf0Value::Number(f64::from(self.stream))], 0)
     }
 
-    fn call(&mut self, name: &str, transaction_id: f64, object: Amf0Value, arguments: Vec<Amf0Value>, stream: u32) -> Result<(), ProtocolError> {
-        let command = RtmpMessage::Amf0Command { command_name: name.to_owned(), transaction_id, command_object: object, additional_arguments: arguments };
+    fn call(
+        &mut self,
+        name: &str,
+        transaction_id: f64,
+        object: Amf0Value,
+        arguments: Vec<Amf0Value>,
+        stream: u32,
+    ) -> Result<(), ProtocolError> {
+        let command = RtmpMessage::Amf0Command {
+            command_name: name.to_owned(),
+            transaction_id,
+            command_object: object,
+            additional_arguments: arguments,
+        };
         let payload = command.into_message_payload(RtmpTimestamp::new(0), stream).map_err(protocol)?;
         self.send(&payload)
     }
@@ -252,7 +271,11 @@ impl Session {
 
     fn send(&mut self, payload: &MessagePayload) -> Result<(), ProtocolError> {
         let packet = self.writer.serialize(payload, false, false).map_err(protocol)?;
-        if self.out.is_empty() { self.out = packet.bytes } else { self.out.extend_from_slice(&packet.bytes) }
+        if self.out.is_empty() {
+            self.out = packet.bytes
+        } else {
+            self.out.extend_from_slice(&packet.bytes)
+        }
         Ok(())
     }
 
@@ -323,7 +346,9 @@ fn status(object: Option<&Amf0Value>) -> (Option<&str>, Option<&str>) {
 
 /// Codes that mean no, whatever their level says.
 fn is_refusal(code: &str) -> bool {
-    ["BadName", "BadConnection", "Denied", "Rejected", "Failed", "Unauthorized", "Closed", "InvalidApp", "Unpublish.Success"].iter().any(|word| code.contains(word))
+    ["BadName", "BadConnection", "Denied", "Rejected", "Failed", "Unauthorized", "Closed", "InvalidApp", "Unpublish.Success"]
+        .iter()
+        .any(|word| code.contains(word))
 }
 
 #[cfg(test)]
@@ -359,7 +384,9 @@ mod tests {
                 match result {
                     ServerSessionResult::OutboundResponse(packet) => out.extend(packet.bytes),
                     ServerSessionResult::RaisedEvent(event) => {
-                        if let ServerSessionEvent::ConnectionRequested { request_id, .. } | ServerSessionEvent::PublishStreamRequested { request_id, .. } = &event {
+                        if let ServerSessionEvent::ConnectionRequested { request_id, .. }
+                        | ServerSessionEvent::PublishStreamRequested { request_id, .. } = &event
+                        {
                             let more = self.session.accept_request(*request_id).unwrap_or_else(|e| panic!("{e}"));
                             out.extend(self.results(more));
                         }
@@ -422,7 +449,8 @@ mod tests {
 
         server.events.clear();
         let video = stallcast_media::VideoConfig { width: 720, height: 1280, fps: 30, kbps: 2500, avcc: Bytes::from_static(&[1, 2, 3]) };
-        let audio = stallcast_media::AudioConfig { rate: 48_000, channels: 2, kbps: 128, asc: Bytes::from_static(&[0x11, 0x90]), priming: 1024 };
+        let audio =
+            stallcast_media::AudioConfig { rate: 48_000, channels: 2, kbps: 128, asc: Bytes::from_static(&[0x11, 0x90]), priming: 1024 };
         client.headers(&StreamConfig { video, audio }).unwrap_or_else(|e| panic!("{e}"));
         let origin = Pts((-200.0 / 3.0 * 1e6) as i64);
         for n in 0..5 {
@@ -434,16 +462,24 @@ mod tests {
         let mut times = (vec![], vec![]);
         for event in &server.events {
             match event {
-                ServerSessionEvent::VideoDataReceived { data, timestamp, .. } => times.0.push((timestamp.value, data[0], data[1], data[4], data.len())),
+                ServerSessionEvent::VideoDataReceived { data, timestamp, .. } => {
+                    times.0.push((timestamp.value, data[0], data[1], data[4], data.len()))
+                }
                 ServerSessionEvent::AudioDataReceived { data, timestamp, .. } => times.1.push((timestamp.value, data[0], data[1])),
                 ServerSessionEvent::StreamMetadataChanged { metadata, .. } => {
-                    assert_eq!((metadata.video_width, metadata.video_height, metadata.audio_sample_rate), (Some(720), Some(1280), Some(48_000)));
+                    assert_eq!(
+                        (metadata.video_width, metadata.video_height, metadata.audio_sample_rate),
+                        (Some(720), Some(1280), Some(48_000))
+                    );
                 }
                 other => panic!("{other:?}"),
             }
         }
         assert_eq!(times.0[0], (0, 0x17, 0, 0, 8), "the decoder's configuration comes first");
-        assert_eq!(times.0[1..], [(0, 0x17, 1, 67, 9005), (33, 0x27, 1, 67, 9005), (67, 0x27, 1, 66, 9005), (100, 0x27, 1, 67, 9005), (133, 0x27, 1, 67, 9005)]);
+        assert_eq!(
+            times.0[1..],
+            [(0, 0x17, 1, 67, 9005), (33, 0x27, 1, 67, 9005), (67, 0x27, 1, 66, 9005), (100, 0x27, 1, 67, 9005), (133, 0x27, 1, 67, 9005)]
+        );
         assert_eq!(times.1, [(0, 0xAF, 0), (0, 0xAF, 1), (33, 0xAF, 1), (67, 0xAF, 1), (100, 0xAF, 1), (133, 0xAF, 1)]);
 
         server.events.clear();
@@ -463,8 +499,14 @@ mod tests {
 
     fn say(client: &mut Session, writer: &mut ChunkSerializer, name: &str, transaction_id: f64, object: &[(&str, &str)]) -> Option<News> {
         let object = object.iter().map(|(k, v)| ((*k).to_owned(), Amf0Value::Utf8String((*v).to_owned()))).collect();
-        let arguments = if name == "_result" && transaction_id > 1.0 { vec![Amf0Value::Number(1.0)] } else { vec![Amf0Value::Object(object)] };
-        let message = RtmpMessage::Amf0Command { command_name: name.to_owned(), transaction_id, command_object: Amf0Value::Null, additional_arguments: arguments };
+        let arguments =
+            if name == "_result" && transaction_id > 1.0 { vec![Amf0Value::Number(1.0)] } else { vec![Amf0Value::Object(object)] };
+        let message = RtmpMessage::Amf0Command {
+            command_name: name.to_owned(),
+            transaction_id,
+            command_object: Amf0Value::Null,
+            additional_arguments: arguments,
+        };
         let payload = message.into_message_payload(RtmpTimestamp::new(0), 0).unwrap_or_else(|e| panic!("{e}"));
         let bytes = writer.serialize(&payload, true, false).unwrap_or_else(|e| panic!("{e}")).bytes;
         client.input(&bytes).unwrap_or_else(|e| panic!("{e}"))
@@ -474,16 +516,25 @@ mod tests {
     fn a_refusal_keeps_the_servers_own_code() {
         let refused = |status: &str| Some(News::Refused(status.to_owned()));
         let (mut client, mut server) = connected();
-        assert_eq!(say(&mut client, &mut server, "_error", 1.0, &[("code", "NetConnection.Connect.InvalidApp")]), refused("NetConnection.Connect.InvalidApp"));
+        assert_eq!(
+            say(&mut client, &mut server, "_error", 1.0, &[("code", "NetConnection.Connect.InvalidApp")]),
+            refused("NetConnection.Connect.InvalidApp")
+        );
 
         let (mut client, mut server) = connected();
         assert_eq!(say(&mut client, &mut server, "_result", 1.0, &[]), None);
         assert_eq!(say(&mut client, &mut server, "_error", 2.0, &[("code", "NetConnection.Call.Failed")]), None, "releaseStream may fail");
         assert_eq!(say(&mut client, &mut server, "_result", 4.0, &[]), None);
         assert_eq!(client.stage(), Stage::Publish);
-        assert_eq!(say(&mut client, &mut server, "onStatus", 0.0, &[("code", "NetStream.Publish.BadName"), ("level", "error")]), refused("NetStream.Publish.BadName"));
+        assert_eq!(
+            say(&mut client, &mut server, "onStatus", 0.0, &[("code", "NetStream.Publish.BadName"), ("level", "error")]),
+            refused("NetStream.Publish.BadName")
+        );
         assert_eq!(say(&mut client, &mut server, "onStatus", 0.0, &[("code", "NetStream.Publish.Start")]), Some(News::Live));
-        assert_eq!(say(&mut client, &mut server, "onStatus", 0.0, &[("code", "NetStream.Unpublish.Success")]), refused("NetStream.Unpublish.Success"));
+        assert_eq!(
+            say(&mut client, &mut server, "onStatus", 0.0, &[("code", "NetStream.Unpublish.Success")]),
+            refused("NetStream.Unpublish.Success")
+        );
     }
 
     #[test]

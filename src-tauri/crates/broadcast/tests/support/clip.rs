@@ -21,10 +21,10 @@ impl Clip {
     /// `b_frames` 0 or 2; a keyframe each `gop` frames; about `kbps`.
     pub fn new(b_frames: u32, gop: u32, kbps: u32) -> Self {
         let (bf, gop, rate) = (b_frames.to_string(), gop.to_string(), format!("{kbps}k"));
-        let picture = format!(
-            "color=c=black:s=320x180:r={FPS}:d={LOOP},noise=alls=40:allf=t,drawbox=c=white:t=fill:enable='lt(mod(t+0.001,1),0.1)'"
-        );
-        let sound = format!("aevalsrc='if(lt(mod(t,1),0.1),0.8*sin(2*PI*1000*t),0)|if(lt(mod(t,1),0.1),0.8*sin(2*PI*1000*t),0)':s=48000:d={LOOP}");
+        let picture =
+            format!("color=c=black:s=320x180:r={FPS}:d={LOOP},noise=alls=40:allf=t,drawbox=c=white:t=fill:enable='lt(mod(t+0.001,1),0.1)'");
+        let sound =
+            format!("aevalsrc='if(lt(mod(t,1),0.1),0.8*sin(2*PI*1000*t),0)|if(lt(mod(t,1),0.1),0.8*sin(2*PI*1000*t),0)':s=48000:d={LOOP}");
         let out = Command::new("ffmpeg")
             .args(["-v", "error", "-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &sound])
             .args(["-c:v", "libx264", "-preset", "veryfast", "-profile:v", "high", "-pix_fmt", "yuv420p", "-bf", &bf, "-b_strategy", "0"])
@@ -66,7 +66,15 @@ impl Clip {
                 (8, 1) => {
                     let pts = Pts::from_ticks(i64::try_from(audio.len()).unwrap() * 1024 - 1024, 48_000);
                     let payload = Bytes::copy_from_slice(&body[2..]);
-                    audio.push(Packet { track: Track::Audio, pts, dts: pts, duration: Pts::from_ticks(1024, 48_000).0, keyframe: true, disposable: false, payload });
+                    audio.push(Packet {
+                        track: Track::Audio,
+                        pts,
+                        dts: pts,
+                        duration: Pts::from_ticks(1024, 48_000).0,
+                        keyframe: true,
+                        disposable: false,
+                        payload,
+                    });
                 }
                 _ => {}
             }
@@ -92,7 +100,12 @@ impl Clip {
     pub fn packets(&self, seconds: f64) -> impl Iterator<Item = (i64, Arc<Packet>)> + '_ {
         let until = (seconds * 1e9) as i64;
         let round = LOOP * NANOS_PER_SEC;
-        (0..).flat_map(move |n| self.packets.iter().map(move |(at, p)| (at + n * round, Packet { pts: p.pts + n * round, dts: p.dts + n * round, ..p.clone() })))
+        (0..)
+            .flat_map(move |n| {
+                self.packets
+                    .iter()
+                    .map(move |(at, p)| (at + n * round, Packet { pts: p.pts + n * round, dts: p.dts + n * round, ..p.clone() }))
+            })
             .take_while(move |(at, _)| *at < until + round)
             .filter(move |(_, p)| p.pts.0 < until)
             .map(|(at, p)| (at, Arc::new(p)))

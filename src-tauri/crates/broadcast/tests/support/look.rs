@@ -32,11 +32,31 @@ fn numbers(args: &[&str], input: &str) -> Vec<f64> {
 /// Decodes all of `input`.
 pub fn look(input: &Path) -> Look {
     let input = input.to_str().unwrap();
-    let frames = |stream: &str| numbers(&["-v", "error", "-select_streams", stream, "-show_entries", "frame=pts_time", "-of", "csv=p=0", "INPUT"], input);
+    let frames = |stream: &str| {
+        numbers(&["-v", "error", "-select_streams", stream, "-show_entries", "frame=pts_time", "-of", "csv=p=0", "INPUT"], input)
+    };
     let (pictures, sounds) = (frames("v:0"), frames("a:0"));
-    let video_dts = numbers(&["-v", "error", "-select_streams", "v:0", "-show_entries", "packet=dts_time", "-of", "csv=p=0", "INPUT"], input);
-    let (light, complaints) =
-        run("ffmpeg", &["-v", "error", "-i", "INPUT", "-map", "0:v", "-vf", "scale=1:1,setsar=1,format=gray", "-fps_mode", "passthrough", "-f", "rawvideo", "-"], input);
+    let video_dts =
+        numbers(&["-v", "error", "-select_streams", "v:0", "-show_entries", "packet=dts_time", "-of", "csv=p=0", "INPUT"], input);
+    let (light, complaints) = run(
+        "ffmpeg",
+        &[
+            "-v",
+            "error",
+            "-i",
+            "INPUT",
+            "-map",
+            "0:v",
+            "-vf",
+            "scale=1:1,setsar=1,format=gray",
+            "-fps_mode",
+            "passthrough",
+            "-f",
+            "rawvideo",
+            "-",
+        ],
+        input,
+    );
     assert_eq!(light.len(), pictures.len(), "one grey value for each picture: {complaints}");
     let flashes = (0..light.len()).filter(|i| light[*i] > 150 && (*i == 0 || light[i - 1] <= 150)).map(|i| pictures[i]).collect();
 

@@ -175,7 +175,9 @@ impl World {
         match effect {
             Effect::Pin { product, .. } => self.pin = Some(product.clone()),
             Effect::Unpin { .. } => self.pin = None,
-            Effect::GoLive { state, started_at_ms, .. } => self.live = ReadLive { state: Some(*state), started_at_ms: Some(*started_at_ms) },
+            Effect::GoLive { state, started_at_ms, .. } => {
+                self.live = ReadLive { state: Some(*state), started_at_ms: Some(*started_at_ms) }
+            }
             Effect::IssueCoupon { coupon, draft } => {
                 let read = ReadCoupon { id: coupon.clone(), draft: draft.clone(), claimed: 0, active: true, ends_at_ms: Some(9_000) };
                 self.coupons.insert(coupon.to_string(), read);
@@ -201,7 +203,13 @@ impl Fake {
                 id: ProductId::new(format!("p-{n}")),
                 title: format!("盖碗 {n}"),
                 picture: None,
-                skus: vec![Sku { id: SkuId::new(format!("s-{n}")), title: String::new(), price: yuan(100), old_price: None, stock: Some(9) }],
+                skus: vec![Sku {
+                    id: SkuId::new(format!("s-{n}")),
+                    title: String::new(),
+                    price: yuan(100),
+                    old_price: None,
+                    stock: Some(9),
+                }],
                 confirmed_at_ms: 0,
             },
             number: Some(n),
@@ -325,13 +333,7 @@ impl Fake {
     }
 }
 
-fn page<T: Clone>(
-    world: &World,
-    cursor: Option<&str>,
-    mut rows: Vec<(i64, T)>,
-    fault: Option<Fault>,
-    repeats: Vec<T>,
-) -> FeedPage<T> {
+fn page<T: Clone>(world: &World, cursor: Option<&str>, mut rows: Vec<(i64, T)>, fault: Option<Fault>, repeats: Vec<T>) -> FeedPage<T> {
     let after: i64 = cursor.map_or(0, |c| c.parse().expect("our own cursor"));
     rows.retain(|(version, _)| *version > after);
     rows.sort_by_key(|(version, _)| *version);

@@ -20,8 +20,26 @@ const LIMIT: Duration = Duration::from_secs(120);
 fn ffmpeg(clip: &Path, url: &str) -> anyhow::Result<f64> {
     let mut command = Command::new("ffmpeg");
     command.args(["-hide_banner", "-loglevel", "error", "-re", "-i"]).arg(clip).args(["-t", &SECONDS.to_string()]);
-    command.args(["-c:v", "libx264", "-preset", "veryfast", "-profile:v", "high", "-bf", "2", "-g", "60", "-keyint_min", "60", "-sc_threshold", "0"]);
-    command.args(["-b:v", "2500k", "-maxrate", "2500k", "-bufsize", "2500k", "-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "128k", "-ar", "48000", "-ac", "2"]);
+    command.args([
+        "-c:v",
+        "libx264",
+        "-preset",
+        "veryfast",
+        "-profile:v",
+        "high",
+        "-bf",
+        "2",
+        "-g",
+        "60",
+        "-keyint_min",
+        "60",
+        "-sc_threshold",
+        "0",
+    ]);
+    command.args([
+        "-b:v", "2500k", "-maxrate", "2500k", "-bufsize", "2500k", "-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "128k", "-ar", "48000",
+        "-ac", "2",
+    ]);
     let mut child = command.args(["-f", "flv", url]).stdin(Stdio::null()).spawn().context("ffmpeg does not start")?;
     let begun = Instant::now();
     let mut cpu = 0.0;
@@ -42,7 +60,8 @@ fn show(clip: &Path, ingest: &Ingest, key: &str) -> anyhow::Result<(f64, f64, f6
     let desk = Desk::new()?;
     let keys = desk.work("keys");
     std::fs::write(&keys, format!("{key}\n"))?;
-    let (source, url, keys, time) = (format!("file:{}", clip.display()), ingest.url(), keys.to_string_lossy().into_owned(), SECONDS.to_string());
+    let (source, url, keys, time) =
+        (format!("file:{}", clip.display()), ingest.url(), keys.to_string_lossy().into_owned(), SECONDS.to_string());
     let finished = desk.live(&["--camera", &source, "--mic", &source, "--to", &url, "--key-file", &keys, "--for", &time])?.finish(LIMIT)?;
     ensure!(finished.status == Some(0), "{}", finished.log);
     let summary = finished.summary()?;

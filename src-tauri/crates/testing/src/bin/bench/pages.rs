@@ -146,7 +146,10 @@ async fn measure(table: &mut Table) -> anyhow::Result<()> {
     table.promise("buyer's click → row in the panel", "ms", (100.0, 2000.0), orders);
     table.promise("viewer delay, as the picture is dated", "ms", (95.0, 8000.0), behind);
     table.promise("pin pressed → card in the viewer's picture", "ms", (95.0, 8000.0), seen);
-    table.command("pages", "stallcast (window, WebKitWebDriver, Xvfb; 360x640 at 15 fps, settings in its database), Chromium on the viewer page");
+    table.command(
+        "pages",
+        "stallcast (window, WebKitWebDriver, Xvfb; 360x640 at 15 fps, settings in its database), Chromium on the viewer page",
+    );
     Ok(())
 }
 

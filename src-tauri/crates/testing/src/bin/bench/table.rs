@@ -59,8 +59,19 @@ impl fmt::Display for Table {
             };
             let digits = if line.unit == "ms" { 0 } else { 3 };
             let (p50, p95, most) = (median(&line.values), percentile(&line.values, 95.0), percentile(&line.values, 100.0));
-            let kept = if line.bar.is_none() { "–" } else if line.kept() { "yes" } else { "**no**" };
-            writeln!(f, "| {} | {bar} | {} | {p50:.digits$} | {p95:.digits$} | {most:.digits$} | {kept} |", line.promise, line.values.len())?;
+            let kept = if line.bar.is_none() {
+                "–"
+            } else if line.kept() {
+                "yes"
+            } else {
+                "**no**"
+            };
+            writeln!(
+                f,
+                "| {} | {bar} | {} | {p50:.digits$} | {p95:.digits$} | {most:.digits$} | {kept} |",
+                line.promise,
+                line.values.len()
+            )?;
         }
         writeln!(f)?;
         for (of, command) in &self.commands {
