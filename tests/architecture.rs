@@ -33,6 +33,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("nokhwa", &["capture"]),
     ("v4l", &["capture"]),
     ("cpal", &["capture"]),
+    ("alsa", &["capture"]),
     ("resvg", &["compose"]),
     ("rml_rtmp", &["broadcast"]),
     ("rustls", &["broadcast"]),

@@ -135,6 +135,7 @@ impl MediaFile {
     ///
     /// # Errors
     /// Nothing in it can be decoded.
+    #[expect(clippy::should_implement_trait, reason = "it fails, and it goes on after rewinding: no iterator")]
     pub fn next(&mut self) -> Result<Option<Decoded>, LibavError> {
         loop {
             if let Some(piece) = self.ready.pop_front() {
