@@ -61,7 +61,7 @@ pub fn small_demo() -> Configuration {
 }
 
 pub fn options(data: &Path, shop: &RunningShop) -> StudioOptions {
-    let mut options = StudioOptions::new(data.to_owned(), program());
+    let mut options = StudioOptions::new(data.to_owned(), std::env::current_exe().expect("this test has a path"));
     options.shop = ShopMode::At { url: shop.url().to_owned() };
     options.engine = EngineMode::InProcess;
     options.configuration = Some(small_demo());

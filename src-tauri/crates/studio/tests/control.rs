@@ -1,0 +1,189 @@
+//! Other invocations on the same folder, a whole show, and children that die.
+
+mod support;
+
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+use stallcast_studio::view::{DestinationForm, ShowStateView};
+use support::{LIMIT, buy, open, options, plenty, program, room, shop, until};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+
+fn command(data: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(program());
+    command.args(words).arg("--data").arg(data).arg("--json").env("STALLCAST_LANG", "en").stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+async fn run(data: &Path, words: &[&str]) -> (Value, Output) {
+    let output = tokio::time::timeout(LIMIT, command(data, words).output()).await.expect("in time").expect("it runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let last = text.lines().last().unwrap_or_default();
+    (serde_json::from_str(last).unwrap_or_else(|e| panic!("{words:?}: {e}: {output:?}")), output)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_process_asks_the_owner_and_ends_its_show() {
+    let dir = tempfile::tempdir().expect("dir");
+    let shop = shop(dir.path()).await;
+    let sku = plenty(&shop).await;
+    let studio = open(options(dir.path(), &shop)).await;
+    studio.pin_product(1).await.expect("pinned");
+    let (nothing, output) = run(dir.path(), &["end"]).await;
+    assert_eq!((&nothing["type"], output.status.code()), (&json!("nothing"), Some(0)));
+
+    studio.go_live().await.expect("the shop's page is an output");
+    until(&studio, "it is live", |v| v.show.state == ShowStateView::Live).await;
+    assert_eq!(studio.go_live().await.expect_err("one show at a time").code, "already_live");
+    let id = buy(shop.url(), &sku, "a").await;
+    let view = until(&studio, "the order counts for the show", |v| v.show.order_count == 1 && v.orders.rows.iter().any(|r| r.id == id)).await;
+    assert_ne!(view.show.turnover.amount, "0");
+    until_room(shop.url(), "live").await;
+
+    let (status, output) = run(dir.path(), &["status"]).await;
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!((&status["held"], &status["pid"]), (&json!(true), &json!(std::process::id())));
+    let app = &status["app"];
+    assert_eq!((&app["show"]["state"], &app["orders"]["total"], &app["failed_intents"]), (&json!("live"), &json!(1), &json!(0)), "{status}");
+    assert_eq!(app["seal"]["kind"], json!("complete"));
+    assert!(!output.stdout.windows(11).any(|w| w == b"13800138000"), "no buyer in a status");
+
+    let (summary, output) = run(dir.path(), &["end"]).await;
+    assert_eq!((&summary["type"], output.status.code()), (&json!("summary"), Some(0)), "{output:?}");
+    assert!(summary["frames_encoded"].as_u64() > Some(0), "{summary}");
+    let view = until(&studio, "it is over", |v| v.show.state == ShowStateView::Ready).await;
+    assert!(view.bag.iter().all(|b| b.explaining_since_ms.is_none()) && view.show.order_count == 0, "the next show begins empty");
+    until_room(shop.url(), "ended").await;
+    assert_eq!(room(shop.url()).await["pin"], json!(null));
+
+    let busy = tokio::time::timeout(LIMIT, command(dir.path(), &["live", "--shop"]).output()).await.expect("in time").expect("it runs");
+    assert_eq!(busy.status.code(), Some(5), "{busy:?}");
+    let told: Value = serde_json::from_slice(&busy.stdout).expect("one line");
+    assert_eq!((&told["code"], &told["params"]["pid"]), (&json!("folder_busy"), &json!(std::process::id().to_string())), "{told}");
+    studio.close().await;
+    shop.stop().await;
+    let (status, _) = run(dir.path(), &["status"]).await;
+    assert_eq!((&status["held"], &status["last_show"]["summary"]["frames_encoded"]), (&json!(false), &summary["frames_encoded"]));
+}
+
+async fn until_room(url: &str, state: &str) {
+    let reached = async {
+        while room(url).await["live"]["state"] != json!(state) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert!(tokio::time::timeout(LIMIT, reached).await.is_ok(), "the shop never showed the room as {state}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_key_is_sealed_and_comes_back_to_nobody() {
+    const KEY: &str = "canary_8d41f0c2_key";
+    let dir = tempfile::tempdir().expect("dir");
+    let shop = shop(dir.path()).await;
+    let studio = open(options(dir.path(), &shop)).await;
+    let form = DestinationForm {
+        id: None,
+        name: "平台".to_owned(),
+        url: "rtmp://127.0.0.1/app".to_owned(),
+        key: Some(KEY.to_owned()),
+        enabled: false,
+    };
+    let saved = studio.save_destination(form.clone()).await.expect("saved");
+    assert_eq!((saved.host.as_str(), saved.key_hint.as_str()), ("127.0.0.1", "•••• _key"));
+    // Renamed without the key: the stored one stays.
+    let again = DestinationForm { id: Some(saved.id.clone()), name: "另一个".to_owned(), key: None, ..form };
+    assert_eq!(studio.save_destination(again).await.expect("saved").key_hint, saved.key_hint);
+    assert!(!format!("{:?}", studio.snapshot().await).contains(KEY));
+    studio.close().await;
+    let mut files = 0;
+    for entry in std::fs::read_dir(dir.path()).expect("list").map(|e| e.expect("entry").path()).filter(|p| p.is_file()) {
+        let bytes = std::fs::read(&entry).expect("read");
+        assert!(!bytes.windows(KEY.len()).any(|w| w == KEY.as_bytes()), "{} holds the key in clear", entry.display());
+        files += 1;
+    }
+    assert!(files > 3);
+    let studio = open(options(dir.path(), &shop)).await;
+    let kept = studio.snapshot().await.destinations;
+    assert_eq!(kept.iter().map(|d| d.name.as_str()).collect::<Vec<_>>(), ["另一个"]);
+    studio.remove_destination(saved.id).await.expect("removed");
+    studio.close().await;
+    shop.stop().await;
+}
+
+/// A show of the command line with its children.
+struct Live {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Live {
+    fn start(data: &Path, words: &[&str]) -> Self {
+        let mut child = command(data, words).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+        let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        Self { child, lines }
+    }
+
+    /// The next line of this type.
+    async fn line(&mut self, kind: &str) -> Value {
+        let reading = async {
+            loop {
+                let Some(line) = self.lines.next_line().await.expect("readable") else { panic!("it ended without a line `{kind}`") };
+                let value: Value = serde_json::from_str(&line).expect("only JSON on standard output");
+                if value["type"] == kind {
+                    return value;
+                }
+                assert_ne!(value["type"], "error", "{value}");
+            }
+        };
+        tokio::time::timeout(LIMIT, reading).await.unwrap_or_else(|_| panic!("no line `{kind}`"))
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shop_that_is_killed_comes_back_at_its_address_and_no_order_is_lost() {
+    let dir = tempfile::tempdir().expect("dir");
+    let data = dir.path();
+    let mut live = Live::start(data, &["live", "--shop", "--pin", "first", "--canvas", "180x320", "--fps", "10", "--video-kbps", "200"]);
+    let ready = live.line("ready").await;
+    let url = ready["shop_url"].as_str().expect("url").to_owned();
+    assert!(Path::new(ready["seller_token_file"].as_str().expect("path")).is_file());
+    until_room(&url, "live").await;
+    let pinned = room(&url).await["pin"]["productId"].clone();
+    assert!(pinned.is_string(), "the first product is explained from the start");
+    let products: Value = reqwest::get(format!("{url}/api/products")).await.expect("ask").json().await.expect("json");
+    let sku = products["products"][0]["skus"][0]["id"].as_str().expect("sku").to_owned();
+    buy(&url, &sku, "before").await;
+
+    let file: Value = serde_json::from_slice(&std::fs::read(data.join("shop.json")).expect("shop.json")).expect("json");
+    let pid = file["pid"].as_i64().expect("pid");
+    rustix::process::kill_process(
+        rustix::process::Pid::from_raw(i32::try_from(pid).expect("pid")).expect("pid"),
+        rustix::process::Signal::KILL,
+    )
+    .expect("killed");
+    assert_eq!(live.line("health").await["code"], "shop_restarted");
+    buy(&url, &sku, "after").await;
+    assert_eq!(room(&url).await["pin"]["productId"], pinned, "viewers still see what is explained");
+
+    let told = async {
+        loop {
+            let (status, _) = run(data, &["status"]).await;
+            if status["app"]["orders"]["total"] == json!(2) {
+                return status;
+            }
+        }
+    };
+    let status = tokio::time::timeout(LIMIT, told).await.expect("both orders are there, once each");
+    assert_eq!((&status["show"]["state"], &status["app"]["show"]["orderCount"]), (&json!("live"), &json!(2)), "{status}");
+    let (summary, output) = run(data, &["end"]).await;
+    assert_eq!((&summary["type"], output.status.code()), (&json!("summary"), Some(0)), "{output:?}");
+    assert_eq!(live.line("summary").await["frames_encoded"], summary["frames_encoded"]);
+    let status = tokio::time::timeout(LIMIT, live.child.wait()).await.expect("it ends").expect("waited");
+    assert_eq!(status.code(), Some(0));
+    // It took its children with it.
+    let (status, _) = run(data, &["status"]).await;
+    assert_eq!((&status["held"], &status["engine"], &status["shop"]), (&json!(false), &json!(null), &json!(null)), "{status}");
+}
