@@ -3,10 +3,10 @@
 mod support;
 
 use serde_json::{Value, json};
-use std::path::Path;
+use stallcast_studio::view::{DestinationForm, ShowStateView};
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
-use stallcast_studio::view::{DestinationForm, ShowStateView};
 use support::{LIMIT, buy, open, options, plenty, program, room, shop, until};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
@@ -38,7 +38,8 @@ async fn a_second_process_asks_the_owner_and_ends_its_show() {
     until(&studio, "it is live", |v| v.show.state == ShowStateView::Live).await;
     assert_eq!(studio.go_live().await.expect_err("one show at a time").code, "already_live");
     let id = buy(shop.url(), &sku, "a").await;
-    let view = until(&studio, "the order counts for the show", |v| v.show.order_count == 1 && v.orders.rows.iter().any(|r| r.id == id)).await;
+    let view =
+        until(&studio, "the order counts for the show", |v| v.show.order_count == 1 && v.orders.rows.iter().any(|r| r.id == id)).await;
     assert_ne!(view.show.turnover.amount, "0");
     until_room(shop.url(), "live").await;
 
@@ -46,7 +47,11 @@ async fn a_second_process_asks_the_owner_and_ends_its_show() {
     assert_eq!(output.status.code(), Some(0));
     assert_eq!((&status["held"], &status["pid"]), (&json!(true), &json!(std::process::id())));
     let app = &status["app"];
-    assert_eq!((&app["show"]["state"], &app["orders"]["total"], &app["failed_intents"]), (&json!("live"), &json!(1), &json!(0)), "{status}");
+    assert_eq!(
+        (&app["show"]["state"], &app["orders"]["total"], &app["failed_intents"]),
+        (&json!("live"), &json!(1), &json!(0)),
+        "{status}"
+    );
     assert_eq!(app["seal"]["kind"], json!("complete"));
     assert!(!output.stdout.windows(11).any(|w| w == b"13800138000"), "no buyer in a status");
 
@@ -112,17 +117,27 @@ async fn a_stream_key_is_sealed_and_comes_back_to_nobody() {
     shop.stop().await;
 }
 
-/// A show of the command line with its children.
+/// A show of the command line with its children. They live in sessions of their own: a test that fails ends them too.
 struct Live {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
+    data: PathBuf,
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = self.child.start_kill();
+            let _ = std::process::Command::new(program()).args(["end", "--json", "--data"]).arg(&self.data).output();
+        }
+    }
 }
 
 impl Live {
     fn start(data: &Path, words: &[&str]) -> Self {
         let mut child = command(data, words).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
         let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-        Self { child, lines }
+        Self { child, lines, data: data.to_owned() }
     }
 
     /// The next line of this type.
@@ -186,4 +201,43 @@ async fn a_shop_that_is_killed_comes_back_at_its_address_and_no_order_is_lost() 
     // It took its children with it.
     let (status, _) = run(data, &["status"]).await;
     assert_eq!((&status["held"], &status["engine"], &status["shop"]), (&json!(false), &json!(null), &json!(null)), "{status}");
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_app_that_is_killed_leaves_show_and_shop_running_and_the_next_one_misses_nothing() {
+    let dir = tempfile::tempdir().expect("dir");
+    let data = dir.path();
+    let mut live = Live::start(data, &["live", "--shop", "--pin", "first", "--canvas", "180x320", "--fps", "10", "--video-kbps", "200"]);
+    let url = live.line("ready").await["shop_url"].as_str().expect("url").to_owned();
+    until_room(&url, "live").await;
+    let products: Value = reqwest::get(format!("{url}/api/products")).await.expect("ask").json().await.expect("json");
+    let sku = products["products"][0]["skus"][0]["id"].as_str().expect("sku").to_owned();
+    buy(&url, &sku, "with").await;
+    live.child.kill().await.expect("killed");
+    let (status, _) = run(data, &["status"]).await;
+    assert_eq!((&status["held"], &status["show"]["state"]), (&json!(false), &json!("live")), "{status}");
+    buy(&url, &sku, "without").await;
+    assert_eq!(room(&url).await["live"]["state"], json!("live"));
+
+    let refused = tokio::time::timeout(LIMIT, command(data, &["live", "--shop"]).output()).await.expect("in time").expect("it runs");
+    assert_eq!(refused.status.code(), Some(5), "{refused:?}");
+    let mut next = Live::start(data, &["live", "--shop", "--attach"]);
+    assert_eq!(next.line("ready").await["shop_url"], json!(url), "the same shop, at the same address");
+    let told = async {
+        loop {
+            let (status, _) = run(data, &["status"]).await;
+            if status["app"]["orders"]["total"] == json!(2) {
+                return status;
+            }
+        }
+    };
+    let status = tokio::time::timeout(LIMIT, told).await.expect("both orders are there, once each");
+    assert_eq!((&status["app"]["show"]["state"], &status["app"]["show"]["orderCount"]), (&json!("live"), &json!(2)), "{status}");
+    let (summary, _) = run(data, &["end"]).await;
+    assert_eq!(summary["type"], json!("summary"), "{summary}");
+    let ended = tokio::time::timeout(LIMIT, next.child.wait()).await.expect("it ends").expect("waited");
+    assert_eq!(ended.code(), Some(0));
+    let (status, _) = run(data, &["status"]).await;
+    assert_eq!((&status["engine"], &status["shop"]), (&json!(null), &json!(null)), "{status}");
 }
