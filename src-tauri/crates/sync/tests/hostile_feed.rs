@@ -55,10 +55,8 @@ async fn read_through(seed: u64) {
     .await;
     sync.stop().await;
 
-    let world = fake.world();
-    assert_eq!(world.violations, Vec::<String>::new(), "seed {seed}: the seal lied");
-    let expected: HashMap<_, _> = world.orders.iter().map(|(id, o)| (id.clone(), o.order.version)).collect();
-    drop(world);
+    assert_eq!(fake.world().violations, Vec::<String>::new(), "seed {seed}: the seal lied");
+    let expected: HashMap<_, _> = fake.world().orders.iter().map(|(id, o)| (id.clone(), o.order.version)).collect();
     let rows = store.orders(OrderQuery { limit: 10_000, ..OrderQuery::default() }).await.expect("orders");
     let stored: HashMap<_, _> = rows.iter().map(|r| (r.order.id.to_string(), r.order.version)).collect();
     assert_eq!(rows.len(), stored.len(), "seed {seed}: an order is there twice");

@@ -223,11 +223,12 @@ async fn a_host_in_a_hurry_ends_where_she_pressed_last() {
     fake.behave();
     all_settled(&mut events, &store).await;
     assert!(matches!(store.intent(&last).await.expect("read").expect("there").state, IntentState::Confirmed { .. }));
-    let world = fake.world();
-    assert_eq!(world.pin, Some(ProductId::new("p-4")));
-    assert!(world.applied.len() < 31, "those in between need not all be sent");
-    assert!(matches!(world.applied.last(), Some((_, Effect::Pin { number: 4, .. }))));
-    drop(world);
+    {
+        let world = fake.world();
+        assert_eq!(world.pin, Some(ProductId::new("p-4")));
+        assert!(world.applied.len() < 31, "those in between need not all be sent");
+        assert!(matches!(world.applied.last(), Some((_, Effect::Pin { number: 4, .. }))));
+    }
     sync.stop().await;
     store.close().await;
 }
