@@ -4,9 +4,10 @@ mod support;
 
 use stallcast_model::OrderId;
 use stallcast_store::{OrderQuery, Resource};
-use stallcast_sync::SyncEvent;
+use stallcast_sync::{Pace, SyncEvent, Timing};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 use support::fake::{Call, Fake, Fault};
 use support::{local, open, quick, start, until};
 
@@ -40,7 +41,7 @@ async fn read_through(seed: u64) {
             _ => fake.world().change(&format!("o-{n}")),
         }
         if n % 4 == 0
-            && let Ok(event) = tokio::time::timeout(std::time::Duration::from_millis(3), events.recv()).await
+            && let Ok(event) = tokio::time::timeout(Duration::from_millis(3), events.recv()).await
         {
             count(&mut new, event.expect("few events"));
         }
@@ -146,6 +147,23 @@ async fn a_platform_that_began_anew_is_read_from_its_start() {
     }
     until(&mut events, "the new one is there", || async { store.find_order(&OrderId::new("new")).await.expect("read").is_some() }).await;
     assert_eq!(store.order_counts().await.expect("counts").total, 21, "what was sold stays sold");
+    sync.stop().await;
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_show_that_begins_is_watched_closely_at_once() {
+    let dir = tempfile::tempdir().expect("dir");
+    let store = open(dir.path()).await;
+    let fake = Fake::new();
+    let timing = Timing { idle: Duration::from_secs(3_600), ..quick() };
+    let (sync, mut events) = start(&store, Arc::new(fake.clone()), timing);
+    sync.first_read().await;
+    fake.world().change("a");
+    let there = || async { store.find_order(&OrderId::new("a")).await.expect("read").is_some() };
+    assert!(!there().await, "nobody looks");
+    sync.set_pace(Pace::Live);
+    until(&mut events, "the order", there).await;
     sync.stop().await;
     store.close().await;
 }

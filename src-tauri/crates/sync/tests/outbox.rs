@@ -187,6 +187,57 @@ async fn what_is_refused_waits_for_a_person_and_goes_out_again_under_its_key() {
 }
 
 #[tokio::test]
+async fn a_platform_that_says_yes_and_does_nothing_is_not_believed() {
+    let dir = tempfile::tempdir().expect("dir");
+    let fake = Fake::new();
+    let store = filled(&dir, &fake, 0).await;
+    fake.script(&[(Call::Perform, Fault::Pretends); 8]);
+    let (sync, mut events) = start(&store, Arc::new(fake.clone()), quick());
+    store.issue_coupon(&local(), &draft(3), now_ms()).await.expect("coupon");
+    sync.wake_outbox();
+    let coupon = || async { store.coupons().await.expect("coupons").remove(0) };
+    until(&mut events, "a person is asked", || async {
+        let coupon = coupon().await.coupon;
+        assert_ne!(coupon.state, CouponState::Active, "it was never there");
+        coupon.state == CouponState::Failed
+    })
+    .await;
+    assert_eq!(coupon().await.coupon.failure.as_deref(), Some("not_confirmed"));
+    let intent = coupon().await.intent.expect("intent");
+    assert!(store.retry_intent(&intent.id, now_ms()).await.expect("retry"));
+    sync.wake_outbox();
+    until(&mut events, "now it is there", || async { coupon().await.coupon.state == CouponState::Active }).await;
+    assert_eq!(fake.applied(&intent.key), 1);
+    sync.stop().await;
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_platform_that_asks_for_a_pause_gets_it_in_every_lane() {
+    let dir = tempfile::tempdir().expect("dir");
+    let fake = Fake::new();
+    let store = filled(&dir, &fake, 0).await;
+    fake.world().busy_for = std::time::Duration::from_millis(300);
+    fake.script(&[(Call::Perform, Fault::Busy)]);
+    store.pin(1, now_ms(), None).await.expect("pin").expect("there");
+    let (sync, mut events) = start(&store, Arc::new(fake.clone()), quick());
+    until(&mut events, "it was asked", || async {
+        fake.calls(Call::Perform) == 1 && store.next_due_ms(&local()).await.expect("due").is_some()
+    })
+    .await;
+    for n in 1..4 {
+        store.issue_coupon(&local(), &draft(n), now_ms()).await.expect("coupon");
+        sync.wake_outbox();
+    }
+    all_settled(&mut events, &store).await;
+    let asked = fake.world().performed_at.clone();
+    assert_eq!(asked.len(), 5);
+    assert!(asked[1] - asked[0] >= std::time::Duration::from_millis(295), "{:?}", asked[1] - asked[0]);
+    sync.stop().await;
+    store.close().await;
+}
+
+#[tokio::test]
 async fn somebody_else_did_it_already_counts_as_done() {
     let dir = tempfile::tempdir().expect("dir");
     let fake = Fake::new();

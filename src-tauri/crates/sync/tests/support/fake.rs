@@ -11,7 +11,7 @@ use stallcast_store::{Resource, Store};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// Rows of a page.
@@ -28,6 +28,8 @@ pub enum Fault {
     DoneThenLost,
     /// No answer, and done a while later. Only for platforms that know keys.
     DoneLate,
+    /// Says that it did it, and did not.
+    Pretends,
     /// Asked to wait.
     Busy,
     /// Answered nonsense.
@@ -79,6 +81,10 @@ pub struct World {
     pub violations: Vec<String>,
     /// This row of the feed cannot be read.
     pub unreadable: Option<String>,
+    /// How long a busy platform wants to be left alone.
+    pub busy_for: Duration,
+    /// When effects were asked for.
+    pub performed_at: Vec<Instant>,
 }
 
 /// Handles to one platform.
@@ -234,6 +240,8 @@ impl Fake {
             calls: HashMap::new(),
             violations: Vec::new(),
             unreadable: None,
+            busy_for: Duration::from_millis(5),
+            performed_at: Vec::new(),
         };
         Self { world: Arc::new(Mutex::new(world)), store: Arc::default(), away: Arc::default(), hung: Arc::default() }
     }
@@ -318,7 +326,7 @@ impl Fake {
         match fault {
             Some(Fault::NotSent) => Err(lost(Sent::No)),
             Some(Fault::Lost) => Err(lost(Sent::Maybe)),
-            Some(Fault::Busy) => Err(PlatformError::RateLimited { retry_after: Duration::from_millis(5) }),
+            Some(Fault::Busy) => Err(PlatformError::RateLimited { retry_after: self.world().busy_for }),
             Some(Fault::Nonsense) => Err(PlatformError::NotUnderstood { what: "fake".to_owned() }),
             Some(Fault::HangsBefore) => self.hang().await,
             other => Ok(other),
@@ -428,7 +436,11 @@ impl Platform for Fake {
     }
 
     async fn perform(&self, effect: &Effect, key: &str) -> Result<(), PlatformError> {
+        self.world().performed_at.push(Instant::now());
         let fault = self.meet(Call::Perform).await?;
+        if fault == Some(Fault::Pretends) {
+            return Ok(());
+        }
         if let Some(code) = self.world().refuse {
             return Err(PlatformError::Refused { code: code.to_owned() });
         }
