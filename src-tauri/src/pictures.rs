@@ -65,7 +65,7 @@ fn unescaped(text: &str) -> String {
             continue;
         }
         let digits: Vec<u8> = bytes.by_ref().take(2).collect();
-        match std::str::from_utf8(&digits).ok().and_then(|d| u8::from_str_radix(d, 16).ok()) {
+        match std::str::from_utf8(&digits).ok().filter(|d| d.len() == 2).and_then(|d| u8::from_str_radix(d, 16).ok()) {
             Some(value) => out.push(value),
             None => return String::new(),
         }
