@@ -257,7 +257,7 @@ fn canvas(text: &str, fps: u32) -> Result<Canvas, StudioError> {
     let (w, h) = text.split_once(['x', 'X', '×']).ok_or_else(bad)?;
     let side = |s: &str| -> Option<u32> {
         let n: u32 = s.bytes().all(|b| b.is_ascii_digit()).then(|| s.parse().ok()).flatten()?;
-        ((160..=1920).contains(&n) && n % 2 == 0).then_some(n)
+        ((160..=1920).contains(&n) && n.is_multiple_of(2)).then_some(n)
     };
     match (side(w), side(h)) {
         (Some(width), Some(height)) => Ok(Canvas { width, height, fps }),

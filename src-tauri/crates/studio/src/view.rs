@@ -46,6 +46,7 @@ impl StudioView {
 /// One change. Sections come whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
 #[serde(tag = "section", content = "value", rename_all = "camelCase")]
+#[expect(clippy::large_enum_variant, reason = "a few hundred bytes a second; a box would show in the bridge's types of every use")]
 pub enum StudioEvent {
     /// Show and transport.
     Show(ShowView),
