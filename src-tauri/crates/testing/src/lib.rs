@@ -1,5 +1,6 @@
 //! Instruments and fakes of the tests and benchmarks.
 //!
+//! Owns: the marker clip and its analyser, packet reader, ingest, fault proxy, program runner, browser, imitation devices and
 //! the search for leaked secrets. Must never know: any crate of the product. What measures must not share the code, and
 //! so the mistakes, of what is measured: media is read with the ffmpeg command line, databases with `sqlite3`, the
 
