@@ -68,7 +68,8 @@ mod tests {
         let (avcc, disposable) = to_avcc(&stream[11..]);
         assert_eq!(avcc[..], [0, 0, 0, 2, 0x68, 3, 0, 0, 0, 2, 1, 4][4 + 2..], "only what follows a start code");
         assert!(disposable);
-        assert!(!to_avcc(&[0, 0, 1, 0x41, 9]).1, "others refer to it");
+        assert!(!to_avcc(&[0, 0, 1, 0x41, 9]).1 && !to_avcc(&[0, 0, 1, 0x21, 9]).1, "others refer to it");
+        assert!(!to_avcc(&[0, 0, 1, 0x06, 9]).1, "no picture at all");
         assert!(units(&[]).next().is_none());
     }
 }

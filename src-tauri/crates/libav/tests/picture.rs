@@ -106,8 +106,8 @@ fn holes_are_filled_and_long_ones_end_with_a_keyframe() {
     assert_eq!(shown, (0..50).chain(140..160).collect::<Vec<_>>());
     assert_eq!(keyframes(&packets), [0, 140]);
     let pictures = decode(&annex_b(&encoder.config().avcc, &packets), CANVAS);
-    for n in 20..27 {
-        assert!(psnr(&pictures[n], moving(CANVAS, 19).bytes()) > 32.0, "tick {n} shows the picture before");
+    for (n, picture) in pictures.iter().enumerate().take(27).skip(20) {
+        assert!(psnr(picture, moving(CANVAS, 19).bytes()) > 32.0, "tick {n} shows the picture before");
     }
 }
 
@@ -145,6 +145,25 @@ fn the_rate_follows_at_once() {
     assert!((2100.0..3600.0).contains(&high), "{high:.0} kbit/s of 3000");
     assert!((600.0..1000.0).contains(&low), "{low:.0} kbit/s of 800");
     assert!((2100.0..3600.0).contains(&again), "{again:.0} kbit/s of 3000 again");
+}
+
+#[test]
+fn a_change_of_scene_neither_makes_a_keyframe_nor_bursts_the_link() {
+    let mut encoder = VideoEncoder::open(&VideoSettings { kbps: 3000, ..SETTINGS }).expect("opens");
+    encoder.set_kbps(800);
+    let mut packets = vec![];
+    for n in 0..180 {
+        // A still picture, then noise that would need many times the rate.
+        let frame = if n < 75 { moving(CANVAS, 0).at(CANVAS.frame_pts(n)) } else { noise(CANVAS, n, 3) };
+        packets.extend(encoder.encode(&frame, false).expect("encodes"));
+    }
+    packets.extend(encoder.finish().expect("finishes"));
+    assert_eq!(keyframes(&packets), [0, 60, 120]);
+    // What the buffer holds and one second of the rate.
+    for second in packets.windows(30) {
+        let kbit = second.iter().map(|p| p.payload.len() * 8).sum::<usize>() as f64 / 1000.0;
+        assert!(kbit < 1.05 * 1600.0, "{kbit:.0} kbit in one second from {:?}", second[0].dts);
+    }
 }
 
 #[test]
