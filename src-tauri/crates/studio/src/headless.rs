@@ -8,6 +8,7 @@ use crate::{ShopMode, Studio, StudioOptions, follow, process};
 use serde_json::json;
 use stallcast_engine::protocol::{EngineState, Event, LinkState, LinkStatus, State, Summary};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
@@ -95,6 +96,7 @@ async fn run(studio: &Studio, plan: LivePlan, adopted: bool, terminal: Terminal,
     }
     let state = studio.engine_state();
     watch.see(&state.links);
+    watch.see_recordings(&state.recordings);
     terminal.state(&state);
     last_state.replace(state);
     let began = tokio::time::Instant::now();
@@ -139,6 +141,8 @@ async fn run(studio: &Studio, plan: LivePlan, adopted: bool, terminal: Terminal,
             let cost = studio.engine_cost(&summary) + shop_cost + crate::usage::of_process(std::process::id()).unwrap_or_default();
             summary.cpu_s = cost.cpu_s;
             summary.peak_rss_bytes = cost.peak_rss_bytes;
+            watch.see_recordings(&summary.recordings);
+            summary.recordings = std::mem::take(&mut watch.recordings);
             terminal.summary(&summary);
             error.map_or(0, |e| e.exit_code())
         }
@@ -194,6 +198,8 @@ pub(crate) struct Watch {
     /// Something besides destinations receives the show.
     other_output: bool,
     for_s: Option<u64>,
+    /// Files of the whole show: a media process that was started again knows only its own.
+    recordings: Vec<PathBuf>,
 }
 
 impl Watch {
@@ -205,13 +211,21 @@ impl Watch {
             links: plan.destinations.len(),
             other_output: plan.recording.is_some() || plan.shop.is_some() || !plan.has_output(),
             for_s: plan.for_s,
+            recordings: Vec::new(),
         }
     }
 
     /// For a show that somebody else started.
     pub(crate) fn following(state: &State) -> Self {
-        let mut watch =
-            Self { hosts: BTreeSet::new(), accepted: false, refused: BTreeSet::new(), links: 0, other_output: true, for_s: None };
+        let mut watch = Self {
+            hosts: BTreeSet::new(),
+            accepted: false,
+            refused: BTreeSet::new(),
+            links: 0,
+            other_output: true,
+            for_s: None,
+            recordings: Vec::new(),
+        };
         watch.see(&state.links);
         watch
     }
@@ -220,6 +234,7 @@ impl Watch {
         match event {
             Event::State(state) => {
                 self.see(&state.links);
+                self.see_recordings(&state.recordings);
                 let was = last.as_ref().map(|s| s.engine);
                 if last.as_ref() != Some(state) {
                     terminal.state(state);
@@ -239,6 +254,14 @@ impl Watch {
             }
             Event::Health(health) => terminal.health(health),
             Event::Levels { .. } | Event::Preview { .. } | Event::Ended(_) => {}
+        }
+    }
+
+    fn see_recordings(&mut self, recordings: &[PathBuf]) {
+        for path in recordings {
+            if !self.recordings.contains(path) {
+                self.recordings.push(path.clone());
+            }
         }
     }
 
