@@ -38,12 +38,14 @@ fn start(key: &str, more: &[&str]) -> anyhow::Result<Running> {
     Ok(Running { desk, ingest, show, record })
 }
 
+/// Everything in it is in order and whole; its seconds. Where it was cut off by a death, the last B-frames may be missing.
 fn plays(file: &Path) -> anyhow::Result<f64> {
     let tracks = packets::read(file)?;
     tracks.video.check_order()?;
     tracks.audio.check_order()?;
     let found = analysis::read(file, Made::at(360, 640))?;
-    ensure!(found.unreadable == 0 && found.wrong_percent() < 1.0, "{}: {found}", file.display());
+    let wrong = found.missing + found.repeated as u64 + found.backwards as u64;
+    ensure!(found.unreadable == 0 && (wrong <= 2 || found.wrong_percent() < 1.0), "{}: {found}", file.display());
     Ok(found.span_s)
 }
 

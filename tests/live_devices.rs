@@ -47,7 +47,7 @@ fn camera_and_microphone_arrive_at_the_ingest_in_step() -> anyhow::Result<()> {
     let found = analysis::read(&arrived, Made::at(640, 480).looped(60))?;
     ensure!(found.frames >= 585 && found.unreadable == 0 && found.backwards == 0, "{found}");
     ensure!(found.wrong_percent() < 1.0, "{found}");
-    ensure!(found.offsets.len() >= 7 && found.jitter_p95_ms() <= 20.0, "{found}");
+    ensure!(found.offsets.len() >= 7 && found.jitter_p95_ms() <= 20.0, "{found}{:?}\n{}", found.offsets, desk.logs());
     let summary = finished.summary()?;
     ensure!(summary["frames_lagged"].as_u64().context("lagged")? < 6, "{summary}");
     Ok(())
