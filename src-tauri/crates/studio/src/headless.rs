@@ -309,7 +309,15 @@ mod tests {
     }
 
     fn watch(links: usize, other_output: bool) -> Watch {
-        Watch { hosts: BTreeSet::new(), accepted: false, refused: BTreeSet::new(), links, other_output, for_s: Some(5) }
+        Watch {
+            hosts: BTreeSet::new(),
+            accepted: false,
+            refused: BTreeSet::new(),
+            links,
+            other_output,
+            for_s: Some(5),
+            recordings: Vec::new(),
+        }
     }
 
     #[test]
