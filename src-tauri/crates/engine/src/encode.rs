@@ -84,6 +84,8 @@ struct Shared {
     /// Payload of all packets so far.
     bytes: AtomicU64,
     keyframe: AtomicBool,
+    /// A picture has come out of the encoder.
+    pictured: AtomicBool,
 }
 
 /// The sinks of one show, shared by both encoders. Locked for moments: pushing never blocks.
@@ -120,13 +122,21 @@ impl Outlets {
     pub(crate) fn send_all(&self, packets: Vec<Packet>) {
         for packet in packets {
             self.0.bytes.fetch_add(packet.payload.len() as u64, Ordering::Relaxed);
+            if packet.track == Track::Video {
+                self.0.pictured.store(true, Ordering::Release);
+            }
+            if packet.track == Track::Video && packet.keyframe {
+                self.0.in_flight.store(false, Ordering::Release);
+            }
             self.lock().send(&Arc::new(packet));
         }
     }
 
-    /// The next frame becomes a keyframe.
+    /// The next frame becomes a keyframe. Before the first picture has come out there is nothing to ask for: it is one.
     pub(crate) fn want_keyframe(&self) {
-        self.0.keyframe.store(true, Ordering::Release);
+        if self.0.pictured.load(Ordering::Acquire) {
+            self.0.keyframe.store(true, Ordering::Release);
+        }
     }
 
     fn take_keyframe_wish(&self) -> bool {
@@ -183,10 +193,11 @@ fn encode(encoder: &mut VideoEncoder, feed: &Feed, outlets: &Outlets, on_begin: 
             Taken::Timeout => continue,
             Taken::Closed => break,
         };
+        let first = on_begin.is_some();
         if let Some(on_begin) = on_begin.take() {
             on_begin(epoch_ms(feed));
         }
-        let packets = encoder.encode(&frame, outlets.take_keyframe_wish());
+        let packets = encoder.encode(&frame, outlets.take_keyframe_wish(first));
         pass_on(packets, feed, outlets);
     }
     pass_on(encoder.finish(), feed, outlets);
@@ -227,6 +238,19 @@ mod tests {
     fn sound(ms: i64) -> Arc<Packet> {
         let pts = Pts::from_ms(ms);
         Arc::new(Packet { track: Track::Audio, pts, dts: pts, duration: 0, keyframe: true, disposable: false, payload: Bytes::new() })
+    }
+
+    #[test]
+    fn a_keyframe_on_its_way_is_not_asked_for_again() {
+        let outlets = Outlets::default();
+        outlets.want_keyframe();
+        assert!(outlets.take_keyframe_wish(true), "the first frame of a show");
+        outlets.want_keyframe();
+        assert!(!outlets.take_keyframe_wish(false), "a destination that connects meanwhile gets the first one");
+        let keyframe = Packet { track: Track::Video, ..(*sound(0)).clone() };
+        outlets.send_all(vec![keyframe]);
+        outlets.want_keyframe();
+        assert!(outlets.take_keyframe_wish(false), "later it needs one of its own");
     }
 
     #[test]
