@@ -2,10 +2,10 @@
 
 use anyhow::{Context as _, ensure};
 use fantoccini::Locator;
+use rustix::process::Signal;
 use stallcast_testing::analysis::{self, Made};
 use stallcast_testing::browser::{Browser, Display};
 use stallcast_testing::clip::Clip;
-use stallcast_testing::http;
 use stallcast_testing::ingest::Ingest;
 use stallcast_testing::packets;
 use stallcast_testing::processes::{self, Role};
@@ -30,7 +30,8 @@ fn is(name: &str, attribute: &str, value: &str) -> String {
 
 /// A desk whose saved settings make a small show: WebKit needs the rest of the machine.
 fn small_desk(camera: Option<&Path>) -> anyhow::Result<Desk> {
-    let desk = Desk::new()?;
+    let mut desk = Desk::new()?;
+    desk.set("STALLCAST_LANG", "zh-CN");
     // The first show makes the database.
     let ran = desk.run(&["live", "--json", "--shop", "--canvas", "160x160", "--fps", "5", "--for", "1s"])?;
     ensure!(ran.status == Some(0), "{ran:?}");
@@ -232,8 +233,15 @@ async fn a_killed_window_is_not_missed_and_the_next_one_attaches() -> anyhow::Re
     assert_eq!(desk.query("select id, count(*) n from orders group by id")?, [serde_json::json!({ "id": order_id, "n": 1 })]);
     again.hold(&id("end-show"), HOLD, LIMIT).await?;
     again.wait_element(&is("show-state", "state", "ready"), LIMIT).await?;
-    again.close().await?;
     phone.close().await?;
+    // Without a show nothing outlives the window. SIGTERM closes it the orderly way; the driver would kill it.
+    processes::signal(desk.process(Role::App)?.pid, Signal::TERM);
+    let begun = Instant::now();
+    while !desk.processes().is_empty() {
+        ensure!(begun.elapsed() < LIMIT, "left behind: {:?}", desk.processes());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    drop(again);
 
     // One connection from beginning to end; no frame was lost to the death of the window beyond what two cores cost.
     let arrived = ingest.recording("killed")?;
@@ -242,7 +250,5 @@ async fn a_killed_window_is_not_missed_and_the_next_one_attaches() -> anyhow::Re
     ensure!(tracks.video.longest_gap_s() < 0.3, "{} s without a picture", tracks.video.longest_gap_s());
     let found = analysis::read(&arrived, Made::at(360, 640).looped(3600))?;
     ensure!(found.unreadable == 0 && found.backwards == 0 && found.wrong_percent() < 3.0, "{found}");
-    let answer = http::get(&format!("{}/api/shop", seller.url()));
-    ensure!(answer.is_err(), "the shop ends with the window when no show runs");
     Ok(())
 }
