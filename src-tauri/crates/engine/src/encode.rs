@@ -84,8 +84,8 @@ struct Shared {
     /// Payload of all packets so far.
     bytes: AtomicU64,
     keyframe: AtomicBool,
-    /// A picture has come out of the encoder.
-    pictured: AtomicBool,
+    /// A keyframe is on its way through the encoder: whoever waits now will get it.
+    in_flight: AtomicBool,
 }
 
 /// The sinks of one show, shared by both encoders. Locked for moments: pushing never blocks.
@@ -122,9 +122,6 @@ impl Outlets {
     pub(crate) fn send_all(&self, packets: Vec<Packet>) {
         for packet in packets {
             self.0.bytes.fetch_add(packet.payload.len() as u64, Ordering::Relaxed);
-            if packet.track == Track::Video {
-                self.0.pictured.store(true, Ordering::Release);
-            }
             if packet.track == Track::Video && packet.keyframe {
                 self.0.in_flight.store(false, Ordering::Release);
             }
@@ -132,15 +129,20 @@ impl Outlets {
         }
     }
 
-    /// The next frame becomes a keyframe. Before the first picture has come out there is nothing to ask for: it is one.
+    /// The next frame becomes a keyframe, unless one is on its way already: groups stay whole while a show begins.
     pub(crate) fn want_keyframe(&self) {
-        if self.0.pictured.load(Ordering::Acquire) {
+        if !self.0.in_flight.load(Ordering::Acquire) {
             self.0.keyframe.store(true, Ordering::Release);
         }
     }
 
-    fn take_keyframe_wish(&self) -> bool {
-        self.0.keyframe.swap(false, Ordering::AcqRel)
+    /// Is the frame that is encoded now to be a keyframe? The first of a show is one anyway.
+    fn take_keyframe_wish(&self, first: bool) -> bool {
+        let wished = self.0.keyframe.swap(false, Ordering::AcqRel) || first;
+        if wished {
+            self.0.in_flight.store(true, Ordering::Release);
+        }
+        wished
     }
 
     /// Payload bytes of all packets so far.
