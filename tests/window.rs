@@ -243,12 +243,12 @@ async fn a_killed_window_is_not_missed_and_the_next_one_attaches() -> anyhow::Re
     }
     drop(again);
 
-    // One connection from beginning to end; no frame was lost to the death of the window beyond what two cores cost.
+    // One connection from beginning to end. Two browsers on two cores cost frames; the frame-exact tests have no window.
     let arrived = ingest.recording("killed")?;
     let tracks = packets::read(&arrived)?;
     tracks.check_live(360, 640, 15)?;
     ensure!(tracks.video.longest_gap_s() < 0.3, "{} s without a picture", tracks.video.longest_gap_s());
     let found = analysis::read(&arrived, Made::at(360, 640).looped(3600))?;
-    ensure!(found.unreadable == 0 && found.backwards == 0 && found.wrong_percent() < 3.0, "{found}");
+    ensure!(found.unreadable == 0 && found.backwards == 0 && found.wrong_percent() < 10.0 && found.holes.is_empty(), "{found}");
     Ok(())
 }
