@@ -31,6 +31,7 @@ pub(crate) fn builder() -> Builder<tauri::Wry> {
         sources::choose_camera,
         sources::choose_mic,
         windows::open_orders_window,
+        windows::close_window,
     ])
 }
 

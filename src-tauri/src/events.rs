@@ -8,6 +8,15 @@ use tokio::sync::broadcast::error::RecvError;
 
 /// Name of the event that carries a [`StudioEvent`].
 const NAME: &str = "studio";
+/// Name of the event that asks the host's page what closing is to mean while on air.
+const CLOSING: &str = "closing";
+
+/// The host pressed the window's close button on air.
+pub(crate) fn closing(app: &AppHandle) {
+    if let Err(e) = app.emit_to(STUDIO, CLOSING, ()) {
+        tracing::debug!(error = %e, "the page did not take the question");
+    }
+}
 
 /// Carries events until the studio closes. A page that missed some gets every section whole.
 pub(crate) fn forward(app: &AppHandle) {

@@ -4,12 +4,19 @@ use crate::{bridge, events, pictures, window};
 use stallcast_studio::view::UiError;
 use stallcast_studio::{Studio, StudioError, WindowOptions};
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tauri::{AppHandle, Manager, RunEvent, WindowEvent};
 
 /// The studio, or why it did not open: the page then shows that, with the next step.
 pub(crate) struct Desk {
     opened: Result<Studio, UiError>,
+    /// When the host last pressed the window's close button on air.
+    close_pressed: Mutex<Option<Instant>>,
 }
+
+/// A second press within this time closes, whatever the page says: a page that hangs must not hold the window.
+const PRESS_AGAIN: Duration = Duration::from_secs(20);
 
 impl Desk {
     /// For a command.
@@ -18,6 +25,14 @@ impl Desk {
     /// Why the folder did not open.
     pub(crate) fn studio(&self) -> Result<&Studio, UiError> {
         self.opened.as_ref().map_err(Clone::clone)
+    }
+
+    /// Does the window stay for now? On air the first press only asks: a host must not be live without knowing it.
+    fn holds_window(&self) -> bool {
+        let on_air = self.opened.as_ref().is_ok_and(Studio::is_on_air);
+        let mut pressed = self.close_pressed.lock().unwrap_or_else(PoisonError::into_inner);
+        let again = pressed.replace(Instant::now()).is_some_and(|before| before.elapsed() < PRESS_AGAIN);
+        on_air && !again
     }
 }
 
@@ -51,7 +66,7 @@ pub(crate) fn window(options: WindowOptions) -> ExitCode {
         .plugin(tauri_plugin_window_state::Builder::default().with_filename(data.join("windows.json").to_string_lossy()).build())
         .register_asynchronous_uri_scheme_protocol("preview", pictures::serve)
         .invoke_handler(bridge.invoke_handler())
-        .manage(Desk { opened })
+        .manage(Desk { opened, close_pressed: Mutex::new(None) })
         .setup(move |app| {
             window::studio(app.handle(), &data)?;
             events::forward(app.handle());
@@ -73,6 +88,12 @@ pub(crate) fn window(options: WindowOptions) -> ExitCode {
 
 fn on_event(app: &AppHandle, event: RunEvent) {
     match event {
+        RunEvent::WindowEvent { label, event: WindowEvent::CloseRequested { api, .. }, .. }
+            if label == window::STUDIO && app.state::<Desk>().holds_window() =>
+        {
+            api.prevent_close();
+            events::closing(app);
+        }
         // The side panel goes with the studio.
         RunEvent::WindowEvent { label, event: WindowEvent::Destroyed, .. } if label == window::STUDIO => app.exit(0),
         RunEvent::Exit => {

@@ -49,6 +49,14 @@ pub(crate) fn orders(app: &AppHandle, data: &Path) -> tauri::Result<WebviewWindo
     page(app, ORDERS, "orders.html", data.join("webview")).title("Stallcast").inner_size(420.0, 900.0).min_inner_size(360.0, 480.0).build()
 }
 
+/// Closes the host's window without asking again.
+///
+/// # Errors
+/// The system refuses.
+pub(crate) fn close(app: &AppHandle) -> tauri::Result<()> {
+    app.get_webview_window(STUDIO).map_or(Ok(()), |window| window.destroy())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

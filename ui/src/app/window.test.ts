@@ -64,6 +64,21 @@ describe('host window', () => {
     expect(commands(fake)).toEqual(['pin_product', 'unpin_product']);
   });
 
+  it('does not close on air without saying what goes on', async () => {
+    const fake = new FakeStudio(sampleView('live'));
+    const page = await open(fake);
+    fake.pressClose();
+    await vi.waitFor(() => expect(page.get('closing').textContent).toContain('关窗口不会停播'));
+    await fireEvent.click(page.get('closing-stay'));
+    await vi.waitFor(() => expect(page.find('closing')).toBeNull());
+    expect(commands(fake)).toEqual([]);
+    fake.pressClose();
+    await fireEvent.click(await page.findByTestId('closing-leave'));
+    expect(commands(fake)).toEqual(['close_window']);
+    fake.send({ section: 'show', value: { ...fake.view.show, state: 'ready' } });
+    await vi.waitFor(() => expect(page.find('closing')).toBeNull());
+  });
+
   it('says what was refused', async () => {
     const fake = new FakeStudio(sampleView('live'));
     const page = await open(fake);

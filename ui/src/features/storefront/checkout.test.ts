@@ -123,7 +123,7 @@ describe('a checkout', () => {
     await shop.checkout().place({ ...form, cartId: 'c-1' });
     spy.mockRestore();
     expect(kept.length).toBeGreaterThan(0);
-    expect(kept.join()).not.toMatch(/林|138|杭州/);
+    for (const value of Object.values(form.buyer)) expect(kept.join()).not.toContain(value);
   });
 
   it('is not stopped by what somebody wrote into the storage', () => {

@@ -74,6 +74,8 @@ export const HEALTH_CODES: ReadonlySet<string> = new Set([
   'destination_slow',
   'recording_stopped',
   'viewers_lost',
+  'database_restored',
+  'database_renewed',
   'recording_failed',
   'disk_low',
   'encoder_behind',

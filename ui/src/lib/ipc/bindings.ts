@@ -48,6 +48,8 @@ export const commands = {
 	chooseMic: (source: SourceForm) => typedError<null, UiError>(__TAURI_INVOKE("choose_mic", { source })),
 	/**  Opens the staff's side panel, or brings it to the front. */
 	openOrdersWindow: () => typedError<null, UiError>(__TAURI_INVOKE("open_orders_window")),
+	/**  Closes the host's window. A running show goes on: media process and shop stay, and the next start attaches. */
+	closeWindow: () => typedError<null, UiError>(__TAURI_INVOKE("close_window")),
 };
 
 /* Types */

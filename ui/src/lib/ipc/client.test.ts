@@ -40,6 +40,7 @@ describe('client', () => {
       c.setTheme('dark'),
       c.setRecording(true),
       c.openOrdersWindow(),
+      c.closeWindow(),
     ]);
     const source = readFileSync(join(import.meta.dirname, 'client.ts'), 'utf8');
     const table = new Map([...source.matchAll(/^\/\/ \| ([a-z_]+) *\| ([^|]*?) *\|/gm)].map(([, name = '', args = '']) => [name, args]));

@@ -27,9 +27,12 @@
 // | set_theme         | theme                         |                 | studio, orders |
 // | set_recording     | record                        |                 | studio         |
 // | open_orders_window| (shell)                       |                 | studio         |
+// | close_window      | (shell)                       |                 | studio         |
 //
 // Event `studio` carries one StudioEvent, in order, to the windows `studio` and `orders`; levels to `studio` alone. A
 // forwarder that lagged sends every section anew.
+//
+// Event `closing` asks the host's window what closing is to mean while on air; it carries nothing.
 //
 // Protocol `preview`, addresses made with convertFileSrc:
 //   /frame?after=SEQ   newest picture other than SEQ: image/jpeg with header x-seq; 204 when none came in time. Needs
@@ -76,6 +79,10 @@ export interface Client {
   setTheme(theme: string): Promise<void>;
   setRecording(record: boolean): Promise<void>;
   openOrdersWindow(): Promise<void>;
+  /** Calls when the host wants to close the window on air, until the returned function is called. */
+  listenClosing(take: () => void): Promise<() => void>;
+  /** Closes the window; a running show goes on. */
+  closeWindow(): Promise<void>;
 }
 
 /** Whatever was thrown, as an error with a code. */
@@ -144,5 +151,7 @@ export function tauriClient(label: WindowLabel): Client {
     setTheme: (theme) => command('set_theme', { theme }),
     setRecording: (record) => command('set_recording', { record }),
     openOrdersWindow: () => command('open_orders_window'),
+    listenClosing: (take) => listen('closing', () => take(), { target: label }),
+    closeWindow: () => command('close_window'),
   };
 }

@@ -156,6 +156,7 @@ export class FakeStudio {
   /** Time until a platform confirms, ms. */
   delay = 700;
   #listeners = new Set<(event: StudioEvent) => void>();
+  #closing = new Set<() => void>();
   #intents = 0;
 
   constructor(view: StudioView) {
@@ -166,6 +167,11 @@ export class FakeStudio {
   send(event: StudioEvent): void {
     if (event.section !== 'levels') this.view = { ...this.view, [event.section]: event.value } as StudioView;
     this.#listeners.forEach((take) => take(event));
+  }
+
+  /** The host presses the window's close button. */
+  pressClose(): void {
+    this.#closing.forEach((take) => take());
   }
 
   get client(): Client {
@@ -257,6 +263,11 @@ export class FakeStudio {
       setTheme: (theme) => ask('set_theme', [theme], () => this.send({ section: 'settings', value: { ...this.view.settings, theme } })),
       setRecording: (record) => ask('set_recording', [record], () => this.send({ section: 'settings', value: { ...this.view.settings, record } })),
       openOrdersWindow: () => ask('open_orders_window', [], () => undefined),
+      listenClosing: async (take) => {
+        this.#closing.add(take);
+        return () => this.#closing.delete(take);
+      },
+      closeWindow: () => ask('close_window', [], () => undefined),
     };
   }
 
