@@ -8,6 +8,7 @@
 //! methods are safe from any task of a tokio runtime. What does not exist is `Ok(None)` or `Ok(false)`, never an error.
 //! The caller of [`Store::open`] holds the lock of the data folder: never two stores on one file.
 
+mod backup;
 mod bag;
 mod connections;
 mod coupons;
@@ -25,6 +26,7 @@ mod shows;
 mod timeline;
 mod words;
 
+pub use backup::{Restored, restore};
 pub use bag::{BagRow, ExplainSpan, Pinned};
 pub use connections::Connection;
 pub use coupons::CouponRow;

@@ -104,10 +104,7 @@ impl Store {
         let mut conn = writer.acquire().await?;
         let version: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&mut *conn).await?;
         check_version(&version)?;
-        let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut *conn).await?;
-        if verdict != "ok" {
-            return Err(StoreError::Damaged { detail: verdict });
-        }
+        check(&mut conn).await?;
         migrate(&mut conn, path, migrator).await
     }
 
@@ -169,6 +166,12 @@ impl Store {
         let time = uuid::Timestamp::from_unix(uuid::NoContext, u64::try_from(s).unwrap_or(0), nanos);
         uuid::Uuid::new_v7(time).to_string()
     }
+}
+
+/// Is the file whole?
+pub(crate) async fn check(conn: &mut SqliteConnection) -> Result<(), StoreError> {
+    let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(conn).await?;
+    if verdict == "ok" { Ok(()) } else { Err(StoreError::Damaged { detail: verdict }) }
 }
 
 fn check_version(found: &str) -> Result<(), StoreError> {

@@ -88,6 +88,15 @@ impl HealthBoard {
         }
     }
 
+    /// The database was damaged; a copy took its place, or it begins anew.
+    pub fn database_restored(&mut self, copied_at_ms: Option<i64>, now_ms: i64) {
+        let (code, params) = match copied_at_ms {
+            Some(at) => ("database_restored", BTreeMap::from([("minutes".to_owned(), ((now_ms - at) / 60_000).max(0).to_string())])),
+            None => ("database_renewed", BTreeMap::new()),
+        };
+        self.put(Entry { code: code.to_owned(), params, at_ms: now_ms, level: Level::Warn, subject: "database".to_owned() });
+    }
+
     fn put(&mut self, entry: Entry) {
         self.entries.retain(|e| e.subject != entry.subject);
         self.entries.push_front(entry);

@@ -324,6 +324,16 @@ pub(crate) const HEALTH: &[(&str, &str, &str)] = &[
         "The disk is full: the recording {path} stopped and is kept; the show goes on. Free some space.",
     ),
     (
+        "database_restored",
+        "数据库坏了，已换上 {minutes} 分钟前的备份；之后的订单正从店铺重新读。坏掉的文件留在数据文件夹里。请检查磁盘。",
+        "The database was damaged; a copy from {minutes} minutes ago took its place, and later orders are read from the shop again. The damaged file stays in the data folder. Check the disk.",
+    ),
+    (
+        "database_renewed",
+        "数据库坏了，也没有备份，已重新开始；商品和订单正从店铺重新读，推流地址要再填一次。坏掉的文件留在数据文件夹里。",
+        "The database was damaged and there was no copy; it begins anew. Products and orders are read from the shop again; enter your destinations once more. The damaged file stays in the data folder.",
+    ),
+    (
         "viewers_lost",
         "观看页面的画面写不进去，观众看不到；推流和录制照常。请检查数据文件夹所在的磁盘。（{reason}）",
         "The picture for the viewer page cannot be written, viewers do not see it; push and recording go on. Check the disk of the data folder. ({reason})",

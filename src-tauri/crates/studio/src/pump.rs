@@ -15,6 +15,8 @@ use tokio::sync::mpsc;
 
 const TICK: Duration = Duration::from_secs(1);
 const PREVIEW_TICK: Duration = Duration::from_secs(2);
+/// Between two copies of the database while on air.
+const BACKUP_MS: i64 = 3_600_000;
 
 impl Studio {
     /// Opens media process, shop and selling side by side. A window tries again and again; a command line is told.
@@ -186,6 +188,7 @@ impl Studio {
         let mut tick = tokio::time::interval(TICK);
         let mut preview = tokio::time::interval(PREVIEW_TICK);
         let mut idle = Duration::ZERO;
+        let mut backed_up: Option<i64> = None;
         loop {
             tokio::select! {
                 () = token.cancelled() => return,
@@ -193,6 +196,10 @@ impl Studio {
                     let now = self.now_ms();
                     self.hub().change_health(|board| { board.expire(now); });
                     self.refresh_overlay().await;
+                    if self.is_on_air() && backed_up.is_none_or(|at| now - at >= BACKUP_MS) {
+                        backed_up = Some(now);
+                        self.inner.tasks.spawn("backup", self.clone().back_up(now));
+                    }
                 }
                 _ = preview.tick() => {
                     let (asked, taken, shown) = self.inner.preview.counts();
@@ -210,6 +217,13 @@ impl Studio {
                     }
                 }
             }
+        }
+    }
+
+    /// A copy of the database, on a task of its own: it may take seconds.
+    async fn back_up(self, now_ms: i64) {
+        if let Err(e) = crate::rows::back_up(&self.inner.store, self.data(), now_ms).await {
+            tracing::warn!(error = %e, "no copy of the database");
         }
     }
 

@@ -7,7 +7,7 @@ use crate::view::ActionView;
 use stallcast_clock::Clock;
 use stallcast_engine::protocol::Summary;
 use stallcast_model::{Action, BagItem, Capability, Coupon, CouponDraft, IntentId, Money, Order, OrderId, Product, Shipment};
-use stallcast_store::{IntentRow, OrderQuery, SealError, Sealer, Store, StoreOptions};
+use stallcast_store::{IntentRow, OrderQuery, Restored, SealError, Sealer, Store, StoreError, StoreOptions};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -111,7 +111,25 @@ impl Sealer for KeySealer {
     }
 }
 
-pub(crate) async fn open_store(data: &Path, key: &Arc<MasterKey>, clock: &Arc<dyn Clock>) -> Result<Store, StudioError> {
+/// Where copies of the database lie.
+fn backups(data: &Path) -> std::path::PathBuf {
+    data.join("backups")
+}
+
+/// Lays a copy of the database beside it.
+pub(crate) async fn back_up(store: &Store, data: &Path, now_ms: i64) -> Result<(), StudioError> {
+    let folder = backups(data);
+    crate::private_file::make_folder(&folder).map_err(|_| StudioError::new("data_unwritable").with("path", folder.display()))?;
+    store.back_up(&folder, now_ms).await?;
+    Ok(())
+}
+
+/// Opens the database. A damaged one is put aside and its newest good copy takes its place; that is told with it.
+pub(crate) async fn open_store(
+    data: &Path,
+    key: &Arc<MasterKey>,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Store, Option<Restored>), StudioError> {
     let path = data.join(DATABASE);
     // SQLite gives its log the rights of the database: both are the owner's only.
     let created = crate::private_file::open_options().create(true).truncate(false).open(&path);
@@ -121,7 +139,17 @@ pub(crate) async fn open_store(data: &Path, key: &Arc<MasterKey>, clock: &Arc<dy
     })?;
     let sealer = Arc::new(KeySealer(Arc::clone(key)));
     let options = StoreOptions { path: path.clone(), sealer, clock: Arc::clone(clock) };
-    Store::open(options).await.map_err(|e| StudioError::from(e).with("path", path.display()))
+    let named = |e: StoreError| StudioError::from(e).with("path", path.display());
+    match Store::open(options.clone()).await {
+        Err(StoreError::Damaged { detail }) => {
+            tracing::error!(detail, "the database is damaged");
+            let restored = stallcast_store::restore(&path, &backups(data), clock.utc_ms()).await.map_err(named)?;
+            tracing::warn!(aside = %restored.aside.display(), copied_at_ms = restored.copied_at_ms, "the damaged database was put aside");
+            let store = Store::open(options).await.map_err(named)?;
+            Ok((store, Some(restored)))
+        }
+        opened => Ok((opened.map_err(named)?, None)),
+    }
 }
 
 pub(crate) async fn close_store(store: &Store) {

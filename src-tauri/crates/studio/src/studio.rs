@@ -137,7 +137,7 @@ impl Studio {
         let (data, passphrase) = (options.data.clone(), options.passphrase_file.clone());
         let key = tokio::task::spawn_blocking(move || MasterKey::open(&data, passphrase.as_deref(), None)).await;
         let key = Arc::new(key.map_err(StudioError::internal)??);
-        let store = crate::rows::open_store(&options.data, &key, &options.clock).await?;
+        let (store, restored) = crate::rows::open_store(&options.data, &key, &options.clock).await?;
         let settings = Settings::load(&store).await?;
         let configuration = options.configuration.clone().unwrap_or_else(|| settings.configuration.clone());
         let studio = Self {
@@ -158,6 +158,10 @@ impl Studio {
                 options,
             }),
         };
+        if let Some(restored) = restored {
+            let now = studio.now_ms();
+            studio.hub().change_health(|board| board.database_restored(restored.copied_at_ms, now));
+        }
         studio.guard_saved_secrets().await;
         studio.open_control().await;
         let opening = studio.clone();

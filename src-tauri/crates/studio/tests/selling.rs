@@ -153,3 +153,44 @@ async fn orders_placed_while_the_studio_was_closed_are_there_once() {
     studio.close().await;
     shop.stop().await;
 }
+
+/// Names of the copies of the database.
+fn copies(data: &std::path::Path) -> usize {
+    let found = std::fs::read_dir(data.join("backups"))
+        .map(|list| list.flatten().filter(|e| e.path().extension().is_some_and(|x| x == "db")).count());
+    found.unwrap_or(0)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_database_costs_no_order() {
+    let dir = tempfile::tempdir().expect("dir");
+    let shop = shop(dir.path()).await;
+    let sku = plenty(&shop).await;
+    let studio = open(options(dir.path(), &shop)).await;
+    let before = buy(shop.url(), &sku, "a").await;
+    until(&studio, "the first order", |v| v.orders.rows.iter().any(|r| r.id == before)).await;
+    studio.go_live().await.expect("on air");
+    let copied = async {
+        while copies(dir.path()) == 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(support::LIMIT, copied).await.expect("a show begins with a copy");
+    let after = buy(shop.url(), &sku, "b").await;
+    until(&studio, "the second order", |v| v.orders.rows.iter().any(|r| r.id == after)).await;
+    studio.end_show().await.expect("ended");
+    studio.close().await;
+    drop(studio);
+
+    for suffix in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(dir.path().join(format!("stallcast.db{suffix}")));
+    }
+    std::fs::write(dir.path().join("stallcast.db"), vec![b'x'; 1 << 16]).expect("damage");
+    let studio = open(options(dir.path(), &shop)).await;
+    let view = until(&studio, "both orders", |v| v.orders.rows.len() == 2 && matches!(v.orders.seal, SealView::Complete { .. })).await;
+    for id in [&before, &after] {
+        assert_eq!(view.orders.rows.iter().filter(|r| r.id == *id).count(), 1, "the copy and the shop together know it once");
+    }
+    assert!(view.health.iter().any(|h| h.code == "database_restored"), "{:?}", view.health);
+    studio.close().await;
+}
