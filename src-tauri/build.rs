@@ -1,3 +1,5 @@
+//! Tells Tauri where capabilities and permissions lie.
+
 fn main() {
     println!("cargo:rerun-if-changed=src-tauri/capabilities");
     println!("cargo:rerun-if-changed=src-tauri/permissions");

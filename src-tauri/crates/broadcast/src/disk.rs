@@ -77,14 +77,14 @@ mod tests {
     #[test]
     fn a_person_is_told_when_a_show_may_not_fit_and_again_when_it_presses() {
         let mut watch = Watch::default();
-        assert_eq!(watch.look(room(100 << 30), PER_MINUTE).1, false);
+        assert!(!watch.look(room(100 << 30), PER_MINUTE).1);
         assert_eq!(watch.look(room(4 << 30), PER_MINUTE), (179, false), "little room, but three hours of it");
         assert_eq!(watch.look(room(2 << 30), PER_MINUTE), (77, true));
-        assert_eq!(watch.look(room(2 << 30), PER_MINUTE).1, false, "once");
+        assert!(!watch.look(room(2 << 30), PER_MINUTE).1, "once");
         assert_eq!(watch.look(room(900 << 20), PER_MINUTE), (20, true));
         assert_eq!(watch.look(room(600 << 20), PER_MINUTE), (5, true));
         assert_eq!(watch.look(room(500 << 20), PER_MINUTE), (0, false));
-        assert_eq!(watch.look(room(20 << 30), PER_MINUTE).1, false, "somebody made room");
+        assert!(!watch.look(room(20 << 30), PER_MINUTE).1, "somebody made room");
         assert_eq!(watch.look(room(2 << 30), PER_MINUTE), (77, true), "and it is gone again");
     }
 

@@ -1,4 +1,5 @@
 //! Recordings as ffmpeg sees them: while they run, finished, after kill -9, on a full disk.
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 mod support;
 

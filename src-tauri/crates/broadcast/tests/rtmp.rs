@@ -1,4 +1,5 @@
 //! Publishing to a real nginx-rtmp: what arrives, and what happens when links, servers and keys fail.
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 mod support;
 
@@ -91,7 +92,7 @@ fn what_arrives_is_the_show() {
         let nginx = Nginx::start(None);
         let publication = Publication::start(target(&Nginx::url(nginx.address()), "show"), clip);
         let taken = publication.expect(&SinkEvent::Accepted, secs(5.0));
-        println!("accepted after {taken:?}");
+        eprintln!("accepted after {taken:?}");
         wait_for("six seconds of media", secs(12.0), || (publication.figures().bytes_sent > 6 * 100_000).then_some(()));
         let figures = publication.figures();
         assert_eq!((figures.phase, figures.reconnects, figures.dropped), (LinkPhase::Publishing, 0, 0));
@@ -125,7 +126,7 @@ fn a_dead_ingest_is_found_again_as_soon_as_it_is_back() {
         assert!(publication.events.recv_timeout(secs(1.5)).is_err());
         nginx.run();
         let back = publication.expect(&SinkEvent::Back, secs(6.0));
-        println!("back after {back:?}");
+        eprintln!("back after {back:?}");
         assert_eq!(publication.figures().reconnects, round);
     }
     assert!(publication.figures().dropped > 0, "what nobody got is counted");
@@ -164,7 +165,7 @@ fn a_platform_that_still_holds_the_old_connection_is_asked_until_it_lets_go() {
     assert_eq!(publication.figures().phase, LinkPhase::Reconnecting, "refused, but not for good");
     proxy.release_server();
     let back = publication.expect(&SinkEvent::Back, secs(6.0));
-    println!("let go: back after {back:?}");
+    eprintln!("let go: back after {back:?}");
 }
 
 #[test]
@@ -180,7 +181,7 @@ fn a_key_that_is_answered_by_closing_is_refused() {
     let url = format!("rtmp://{}/guarded", nginx.address());
     let publication = Publication::start(target(&url, "wrong"), &SHOW);
     let after = publication.expect(&SinkEvent::Refused { status: "Connection.Closed".into() }, secs(10.0));
-    println!("refused after {after:?}");
+    eprintln!("refused after {after:?}");
 }
 
 #[test]
@@ -200,13 +201,13 @@ fn a_peer_that_stops_reading_is_noticed_within_five_seconds() {
     wait_for("some media", secs(5.0), || (publication.figures().bytes_sent > 150_000).then_some(()));
     proxy.freeze(true);
     let noticed = publication.expect(&SinkEvent::Lost, secs(8.0));
-    println!("half open: noticed after {noticed:?}");
+    eprintln!("half open: noticed after {noticed:?}");
     assert!(noticed < secs(5.5), "{noticed:?}");
     // It takes connections and says nothing: ours to wait for it, without ever calling it refused.
     assert!(publication.events.recv_timeout(secs(2.0)).is_err());
     proxy.freeze(false);
     let back = publication.expect(&SinkEvent::Back, secs(15.0));
-    println!("thawed: back after {back:?}");
+    eprintln!("thawed: back after {back:?}");
     assert!(publication.figures().dropped > 0);
 }
 
@@ -257,7 +258,7 @@ fn it_ends_within_two_seconds_from_every_state() {
     for (name, publication) in publications {
         let phase = publication.figures().phase;
         let (figures, took) = publication.finish(secs(10.0));
-        println!("{name} ({phase:?}): closed after {took:?}");
+        eprintln!("{name} ({phase:?}): closed after {took:?}");
         assert!(took < secs(2.3), "{name}: {took:?}");
         assert_eq!(figures.phase, LinkPhase::Closed, "{name}");
     }
@@ -338,12 +339,12 @@ fn a_pulled_cable_is_survived_or_replaced() {
     // A long one: noticed, and back soon after it ends.
     cable.pull(true);
     let noticed = publication.expect(&SinkEvent::Lost, secs(6.0));
-    println!("cable: noticed after {noticed:?}");
+    eprintln!("cable: noticed after {noticed:?}");
     assert!(noticed < secs(5.0), "{noticed:?}");
     assert!(publication.events.recv_timeout(secs(3.0)).is_err());
     cable.pull(false);
     let back = publication.expect(&SinkEvent::Back, secs(6.0));
-    println!(
+    eprintln!(
         "cable: back after {back:?}, {} new connections, keyframe asked for {} times",
         publication.figures().reconnects,
         publication.keyframes.load(Ordering::SeqCst)

@@ -48,7 +48,7 @@ impl Camera {
             let stamp = ideal + (self.random() * 2.0 - 1.0) * self.jitter;
             let arrival = stamp + self.latency + self.random() * self.late_jitter;
             self.next += 1;
-            if self.drop_every == 0 || self.next % self.drop_every != 0 {
+            if self.drop_every == 0 || !self.next.is_multiple_of(self.drop_every) {
                 self.waiting.push_back((arrival, Held { seq: 0, pts: Pts(stamp as i64) }));
             }
         }

@@ -10,6 +10,7 @@ const MOST_WAITING: usize = 256;
 
 /// What goes to a client.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "snapshots are rare: one when a client attaches")]
 pub(crate) enum News {
     /// Unasked.
     Event(Event),

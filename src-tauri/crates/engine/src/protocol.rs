@@ -37,6 +37,7 @@ pub struct Request {
 /// From engine to client.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "snapshots are rare: one when a client attaches")]
 pub enum Message {
     /// Answer to the request with this id.
     Reply {
@@ -232,6 +233,7 @@ pub struct Recording {
 /// Successful answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "reply", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "snapshots are rare: one when a client attaches")]
 pub enum Reply {
     /// Done, or accepted.
     Done,

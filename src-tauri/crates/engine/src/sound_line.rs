@@ -92,7 +92,7 @@ impl SoundLine {
     /// Moves the end by `off`: silence for a hole, or the number of sample frames to leave out for an overlap.
     fn splice(&mut self, off: i64) -> i64 {
         self.spliced += off.unsigned_abs();
-        if off > MOST || off < -MOST {
+        if !(-MOST..=MOST).contains(&off) {
             // The source's clock jumped: begin anew at its stamp.
             self.first = self.end() + off;
             self.samples.clear();

@@ -36,7 +36,7 @@ async fn a_killed_process_comes_back_and_the_show_goes_on_in_a_new_part() {
     let gap_ms = wait_for(&mut events, "Restarted", |e| if let EngineEvent::Restarted { gap_ms } = e { Some(*gap_ms) } else { None }).await;
     // The promise is 5 s until media is at the ingest; four times that only guards against a hang.
     assert!(gap_ms < 20_000, "{gap_ms} ms");
-    println!("engine back after {gap_ms} ms");
+    eprintln!("engine back after {gap_ms} ms");
     assert_ne!(engine.pid(), first);
     assert!(!is_there(first), "no zombie stays");
     let Reply::Snapshot(snapshot) = give(&engine, Command::Snapshot).await else { panic!("a snapshot") };
@@ -80,7 +80,7 @@ async fn the_process_outlives_its_client_and_serves_the_next_one() {
     wait_encoded(&mut second.events(), 45).await;
     let Reply::Ended(summary) = give(&second, Command::End).await else { panic!("a summary") };
     wait_state(&mut seen_by_third, EngineState::Ready).await;
-    assert_eq!(summary.recordings, [file.clone()]);
+    assert_eq!(summary.recordings, std::slice::from_ref(&file));
     second.quit().await;
     wait_closed(&mut seen_by_third).await;
     // Its socket closes a moment before the process is gone and reaped by whoever started it.

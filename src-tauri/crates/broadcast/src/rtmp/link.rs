@@ -602,15 +602,13 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
                     break;
                 }
             }
-            if !goodbye && live.pending() < OUT {
-                match (self.feed.next(Duration::ZERO), self.feed.origin()) {
-                    (Some(packet), Some(origin)) => {
-                        let origin = *live.origin.get_or_insert(origin);
-                        if live.session.packet(&packet, origin).is_err() {
-                            break;
-                        }
-                    }
-                    _ => {}
+            if !goodbye
+                && live.pending() < OUT
+                && let (Some(packet), Some(origin)) = (self.feed.next(Duration::ZERO), self.feed.origin())
+            {
+                let origin = *live.origin.get_or_insert(origin);
+                if live.session.packet(&packet, origin).is_err() {
+                    break;
                 }
             }
             if live.send().is_err() || live.receive().is_err() {

@@ -183,11 +183,9 @@ impl Session {
             "_error" if is(CREATE) => return Ok(Some(self.refused(code, "NetConnection.Call.Failed"))),
             "_error" if is(PUBLISH) => return Ok(Some(self.refused(code, "NetStream.Publish.Rejected"))),
             "onStatus" => match code {
-                Some("NetStream.Publish.Start") => {
-                    if self.stage == Stage::Publish {
-                        self.stage = Stage::Live;
-                        return Ok(Some(News::Live));
-                    }
+                Some("NetStream.Publish.Start") if self.stage == Stage::Publish => {
+                    self.stage = Stage::Live;
+                    return Ok(Some(News::Live));
                 }
                 Some(c) if level == Some("error") || is_refusal(c) => return Ok(Some(self.refused(code, "NetStream.Failed"))),
                 None if level == Some("error") => return Ok(Some(self.refused(None, "NetStream.Failed"))),
