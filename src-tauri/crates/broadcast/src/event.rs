@@ -41,6 +41,8 @@ pub struct LinkFigures {
     pub phase: LinkPhase,
     /// Bytes handed to the OS since the server first accepted.
     pub bytes_sent: u64,
+    /// Bytes that are with the peer since the present session began: what the link carried.
+    pub delivered: u64,
     /// Successful connections after the first.
     pub reconnects: u32,
     /// Video packets it did not get.

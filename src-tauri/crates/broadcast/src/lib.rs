@@ -1,10 +1,11 @@
 //! Where encoded packets leave the machine or reach the disk.
 //!
 //! Owns: the sinks ([`RtmpSink`], [`RecordingSink`], [`HlsSink`]), the fragmented-MP4 writer that recording and HLS
-//! share, repair of recordings that were not finished ([`recover`]), and the rules of a destination's address
+//! share, the bitrate that a slow link can carry ([`Congestion`]), repair of recordings that were not finished ([`recover`]), and the rules of a destination's address
 //! ([`Target`]). Each sink has one bounded queue and its own threads, so none can hold up the encoder or another sink.
 //! Must never know: shops, windows, devices, how a packet was made.
 
+mod congestion;
 mod disk;
 mod event;
 mod fmp4;
@@ -14,6 +15,7 @@ mod replace;
 mod rtmp;
 mod target;
 
+pub use congestion::Congestion;
 pub use event::{FileEvent, LinkFigures, LinkPhase, SinkEvent};
 pub use hls::HlsSink;
 pub use recording::{RecordError, RecordingSink, recover};

@@ -11,7 +11,7 @@ use stallcast_libav::{AudioEncoder, LibavError, VideoEncoder, VideoSettings};
 use stallcast_media::queue::Taken;
 use stallcast_media::{NANOS_PER_MS, Packet, Pts, Track};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -160,6 +160,8 @@ pub(crate) struct Picture {
     pub(crate) encoder: VideoEncoder,
     pub(crate) feed: Feed,
     pub(crate) outlets: Outlets,
+    /// Target now, kbit/s: a slow link lowers it.
+    pub(crate) kbps: Arc<AtomicU32>,
     /// Called once, with the UTC instant of program time zero, ms, before the first packet goes out.
     pub(crate) on_begin: Box<dyn FnOnce(i64) + Send>,
     pub(crate) done: Done,
@@ -171,14 +173,14 @@ impl Picture {
     /// # Errors
     /// The OS gives no thread.
     pub(crate) fn start(self, hub: Hub) -> std::io::Result<()> {
-        let Self { settings, encoder, feed, outlets, on_begin, done } = self;
+        let Self { settings, encoder, feed, outlets, kbps, on_begin, done } = self;
         let (mut encoder, mut on_begin) = (Some(encoder), Some(on_begin));
         let body = move || {
             guarded("encoder", &hub, |_| {
                 // After a crash a new encoder; its parameters are the same, so the sinks go on.
                 let opened = encoder.take().map_or_else(|| VideoEncoder::open(&settings), Ok);
                 match opened {
-                    Ok(mut encoder) => encode(&mut encoder, &feed, &outlets, &mut on_begin),
+                    Ok(mut encoder) => encode(&mut encoder, settings.kbps, &kbps, &feed, &outlets, &mut on_begin),
                     Err(e) => tracing::error!(error = %e, "the picture encoder does not open again"),
                 }
             });
@@ -188,13 +190,26 @@ impl Picture {
     }
 }
 
-fn encode(encoder: &mut VideoEncoder, feed: &Feed, outlets: &Outlets, on_begin: &mut Option<Box<dyn FnOnce(i64) + Send>>) {
+fn encode(
+    encoder: &mut VideoEncoder,
+    opened_with: u32,
+    kbps: &AtomicU32,
+    feed: &Feed,
+    outlets: &Outlets,
+    on_begin: &mut Option<Box<dyn FnOnce(i64) + Send>>,
+) {
+    let mut set = opened_with;
     loop {
         let frame = match feed.frames.pop(WAIT) {
             Taken::Item(frame) => frame,
             Taken::Timeout => continue,
             Taken::Closed => break,
         };
+        let wanted = kbps.load(Ordering::Relaxed);
+        if wanted != set {
+            encoder.set_kbps(wanted);
+            set = wanted;
+        }
         let first = on_begin.is_some();
         if let Some(on_begin) = on_begin.take() {
             on_begin(epoch_ms(feed));

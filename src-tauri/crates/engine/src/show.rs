@@ -11,13 +11,15 @@ use crate::sound::{Done, Sound, SoundShow};
 use crate::timing;
 use crate::usage::own_usage;
 use secrecy::ExposeSecret;
-use stallcast_broadcast::{FileEvent, HlsSink, LinkFigures, LinkPhase, RecordError, RecordingSink, RtmpSink, SinkEvent, Target};
+use stallcast_broadcast::{
+    Congestion, FileEvent, HlsSink, LinkFigures, LinkPhase, RecordError, RecordingSink, RtmpSink, SinkEvent, Target,
+};
 use stallcast_clock::spawn_thread;
 use stallcast_libav::{VideoEncoder, VideoSettings};
 use stallcast_media::{Counters, Health, HealthCode, LossCounters, StreamConfig};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -101,6 +103,8 @@ pub(crate) struct Show {
     teller: Teller,
     news: Receiver<News>,
     links: Vec<Link>,
+    congestion: Congestion,
+    kbps: Arc<AtomicU32>,
     recording: Option<PathBuf>,
     recordings: Vec<PathBuf>,
     disk_full: bool,
@@ -152,6 +156,8 @@ impl Show {
             teller,
             news,
             links: Vec::new(),
+            congestion: Congestion::new(configuration.video_kbps, configuration.audio_kbps),
+            kbps: Arc::new(AtomicU32::new(configuration.video_kbps)),
             recording: None,
             recordings: Vec::new(),
             disk_full: false,
@@ -215,6 +221,7 @@ impl Show {
             encoder,
             feed: self.feed.clone(),
             outlets: self.outlets.clone(),
+            kbps: Arc::clone(&self.kbps),
             on_begin: Box::new(on_begin),
             done: self.picture_done.clone(),
         };
@@ -278,9 +285,22 @@ impl Show {
         for (link, figures) in self.links.iter_mut().zip(figures) {
             link.figures = figures;
         }
+        self.follow_links();
         let lost = self.teller.lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
             tracing::warn!(lost, "news of sinks were lost");
+        }
+    }
+
+    /// One encode for all: the slowest link that is being published to decides the picture's bitrate.
+    fn follow_links(&mut self) {
+        let publishing = self.links.iter().filter(|link| link.figures.phase == LinkPhase::Publishing);
+        let Some(slowest) = publishing.max_by_key(|link| link.figures.behind) else { return };
+        let LinkFigures { behind, delivered, .. } = slowest.figures;
+        if self.congestion.look(Instant::now(), behind, delivered) {
+            let kbps = self.congestion.kbps();
+            tracing::info!(host = slowest.host, kbps, behind_ms = behind.as_millis(), "bitrate follows the link");
+            self.kbps.store(kbps, Ordering::Relaxed);
         }
     }
 

@@ -567,6 +567,7 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
         let sent = std::mem::take(&mut live.sent);
         self.figure(|f| {
             f.behind = behind;
+            f.delivered = live.wire.delivered();
             f.bytes_sent += sent;
         });
         let dropped = self.feed.dropped();
