@@ -1,8 +1,9 @@
 //! A real RTMP server: nginx with its rtmp module, in a folder of its own.
 
 use crate::ports;
+use crate::slow_link::SlowLink;
 use anyhow::{Context as _, bail, ensure};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -17,8 +18,11 @@ const START_LIMIT: Duration = Duration::from_secs(10);
 pub struct Ingest {
     folder: TempDir,
     process: Option<Child>,
+    host: Ipv4Addr,
     rtmp: u16,
     http: u16,
+    /// Wraps the start of the server, where it runs on another host.
+    elsewhere: Option<Vec<String>>,
 }
 
 impl Ingest {
@@ -27,6 +31,20 @@ impl Ingest {
     /// # Errors
     /// nginx or its module is missing, or it does not start.
     pub fn start() -> anyhow::Result<Self> {
+        Self::start_at(Ipv4Addr::LOCALHOST, None)
+    }
+
+    /// The same on the far host of a slow link.
+    ///
+    /// # Errors
+    /// As [`Ingest::start`].
+    pub fn start_behind(link: &SlowLink) -> anyhow::Result<Self> {
+        let command = link.command("nginx");
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        Self::start_at(link.far(), Some(words.map(|w| w.to_string_lossy().into_owned()).collect()))
+    }
+
+    fn start_at(host: Ipv4Addr, elsewhere: Option<Vec<String>>) -> anyhow::Result<Self> {
         let [rtmp, http] = ports::free_ports();
         let folder = tempfile::tempdir()?;
         std::fs::create_dir(folder.path().join("recordings"))?;
@@ -37,14 +55,14 @@ impl Ingest {
         let config = format!(
             "{load}\ndaemon off; master_process off; worker_processes 1; pid {here}/pid; error_log {here}/error.log info;\n\
              events {{ worker_connections 256; }}\n\
-             rtmp {{ access_log off; server {{ listen 127.0.0.1:{rtmp}; chunk_size 4096; ping 30s;\n\
+             rtmp {{ access_log off; server {{ listen {host}:{rtmp}; chunk_size 4096; ping 30s;\n\
                application live {{ live on; record all; record_path {here}/recordings; record_unique on; record_suffix .flv; }} }} }}\n\
              http {{ access_log off; client_body_temp_path {here}/body; proxy_temp_path {here}/proxy; fastcgi_temp_path {here}/fastcgi;\n\
                uwsgi_temp_path {here}/uwsgi; scgi_temp_path {here}/scgi;\n\
-               server {{ listen 127.0.0.1:{http}; location /stat {{ rtmp_stat all; }} }} }}\n"
+               server {{ listen {host}:{http}; location /stat {{ rtmp_stat all; }} }} }}\n"
         );
         std::fs::write(folder.path().join("nginx.conf"), config)?;
-        let mut ingest = Self { folder, process: None, rtmp, http };
+        let mut ingest = Self { folder, process: None, host, rtmp, http, elsewhere };
         ingest.restart()?;
         Ok(ingest)
     }
@@ -56,7 +74,9 @@ impl Ingest {
     pub fn restart(&mut self) -> anyhow::Result<()> {
         self.kill();
         let here = self.folder.path();
-        let mut nginx = Command::new("nginx");
+        let words = self.elsewhere.clone().unwrap_or_else(|| vec!["nginx".to_owned()]);
+        let mut nginx = Command::new(&words[0]);
+        nginx.args(&words[1..]);
         // Debian has it outside of an ordinary user's path.
         if let Some(path) = std::env::var_os("PATH") {
             let all = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin"), PathBuf::from("/usr/local/sbin")]);
@@ -87,13 +107,13 @@ impl Ingest {
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], self.rtmp))
+        SocketAddr::from((self.host, self.rtmp))
     }
 
-    /// `rtmp://127.0.0.1:PORT/live`: what goes into `--to`.
+    /// `rtmp://HOST:PORT/live`: what goes into `--to`.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("rtmp://127.0.0.1:{}/live", self.rtmp)
+        format!("rtmp://{}:{}/live", self.host, self.rtmp)
     }
 
     /// The same application through another address, for example the fault proxy's.
@@ -151,7 +171,7 @@ impl Ingest {
     /// Is somebody publishing under this key now?
     #[must_use]
     pub fn is_publishing(&self, key: &str) -> bool {
-        let Ok(answer) = crate::http::get(&format!("http://127.0.0.1:{}/stat", self.http)) else { return false };
+        let Ok(answer) = crate::http::get(&format!("http://{}:{}/stat", self.host, self.http)) else { return false };
         let text = answer.text();
         text.split("<stream>").skip(1).any(|s| s.contains(&format!("<name>{key}</name>")) && s.contains("<publishing/>"))
     }

@@ -22,3 +22,4 @@ pub mod ports;
 pub mod processes;
 pub mod program;
 pub mod shop;
+pub mod slow_link;

@@ -30,6 +30,7 @@ const TEST: &[&str] = &[
     "dbus",
     "ffmpeg",
     "fonts-noto-cjk",
+    "iproute2",
     "libasound2-plugins",
     "libnginx-mod-rtmp",
     "nginx",
