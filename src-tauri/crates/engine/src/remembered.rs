@@ -128,6 +128,16 @@ fn next_part(path: &Path) -> PathBuf {
         .unwrap_or_else(|| path.to_owned())
 }
 
+/// The parts of the same recording that came before this one, as [`next_part`] names them; those that are there.
+pub(crate) fn earlier_parts(path: &Path) -> Vec<PathBuf> {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let Some((name, n)) = stem.rsplit_once(".part").and_then(|(name, n)| Some((name, n.parse::<u32>().ok()?))) else { return Vec::new() };
+    let extension = path.extension().map_or_else(|| "mp4".to_owned(), |e| e.to_string_lossy().into_owned());
+    let first = std::iter::once(format!("{name}.{extension}"));
+    let others = (2..n).map(|n| format!("{name}.part{n}.{extension}"));
+    first.chain(others).map(|file| path.with_file_name(file)).filter(|part| part.is_file()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,6 +169,17 @@ mod tests {
         assert!(matches!(&remembered.replay()[2].0, Command::GoLive(go) if go.recording.is_none()));
         remembered.note(&Command::End, &none, &Reply::Done);
         assert!(remembered.replay().iter().all(|(c, _)| !matches!(c, Command::GoLive(_))));
+    }
+
+    #[test]
+    fn the_parts_of_a_recording_are_found_by_name_and_nothing_else_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        for name in ["show.mp4", "show.part2.mp4", "show.part4.mp4", "other.mp4", "show.part3.mov"] {
+            std::fs::write(at(name), "x").expect("written");
+        }
+        assert_eq!(earlier_parts(&at("show.part4.mp4")), [at("show.mp4"), at("show.part2.mp4")]);
+        assert!(earlier_parts(&at("show.mp4")).is_empty() && earlier_parts(&at("show.party.mp4")).is_empty());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::feed::Feed;
 use crate::hub::Hub;
 use crate::program::Program;
 use crate::protocol::{Configuration, Failure, GoLive, LinkState, LinkStatus, Recording, Summary};
+use crate::remembered::earlier_parts;
 use crate::sound::{Done, Sound, SoundShow};
 use crate::timing;
 use crate::usage::own_usage;
@@ -444,6 +445,7 @@ impl Show {
             }
         }
         self.finish_sinks();
+        self.repair_earlier_parts();
         self.take_news();
         let (usage, counters) = (own_usage(), &self.feed.counters);
         let links = self.links();
@@ -461,6 +463,17 @@ impl Show {
             disk_full: self.disk_full,
             cpu_s: usage.cpu_s,
             peak_rss_bytes: usage.peak_rss_bytes,
+        }
+    }
+
+    /// What a media process that died left behind becomes a plain file too: it plays as it is, but cannot be searched.
+    fn repair_earlier_parts(&self) {
+        for part in self.recordings.iter().flat_map(|path| earlier_parts(path)) {
+            match stallcast_broadcast::recover(&part) {
+                Ok(true) => tracing::info!(part = %part.display(), "an earlier part of the recording was finished"),
+                Ok(false) => {}
+                Err(e) => tracing::warn!(part = %part.display(), error = %e, "an earlier part of the recording stays as it is"),
+            }
         }
     }
 

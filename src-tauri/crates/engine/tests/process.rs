@@ -49,6 +49,7 @@ async fn a_killed_process_comes_back_and_the_show_goes_on_in_a_new_part() {
     for part in [&file, &summary.recordings[0]] {
         let frames = support::video_frames(part);
         assert!(frames >= 25, "{}: {frames} frames", part.display());
+        assert!(support::is_finished(part), "{} is left in fragments", part.display());
     }
     engine.quit().await;
     assert!(!is_there(second), "ended and reaped");

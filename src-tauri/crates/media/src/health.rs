@@ -19,7 +19,7 @@ pub enum HealthCode {
     DestinationBack,
     /// `host`, `status`: the platform refused the key; not tried again.
     DestinationRefused,
-    /// `host`: the link cannot carry the stream; frames are being dropped.
+    /// `host`: the link does not carry the stream, not even at a lower bitrate yet; frames may be dropped.
     DestinationSlow,
     /// `path`: the disk is full; the recording so far is kept, the show goes on.
     RecordingStopped,

@@ -315,8 +315,8 @@ pub(crate) const HEALTH: &[(&str, &str, &str)] = &[
     ),
     (
         "destination_slow",
-        "到 {host} 的网络太慢，正在丢帧。请降低码率或换网络。",
-        "The network to {host} is too slow; frames are dropped. Lower the bitrate or change the network.",
+        "到 {host} 的网络太慢，画质已自动降低，再慢会丢帧。请换网络。",
+        "The network to {host} is too slow: quality was lowered by itself, frames are dropped if it gets worse. Change the network.",
     ),
     (
         "recording_stopped",
@@ -375,8 +375,8 @@ pub(crate) const HEALTH: &[(&str, &str, &str)] = &[
 pub(crate) const TEXTS: &[(&str, &str, &str)] = &[
     (
         "no_display",
-        "没有显示器，改为不开窗口直播。按 Ctrl-C 结束。",
-        "There is no display: running the show without a window. Press Ctrl-C to end it.",
+        "没有显示器，改为不开窗口直播，用浏览器打开下面的地址。按 Ctrl-C 结束。",
+        "There is no display: running the show without a window. Open the addresses below in a browser. Press Ctrl-C to end it.",
     ),
     (
         "key_in_file",

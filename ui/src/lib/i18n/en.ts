@@ -453,7 +453,7 @@ export const en: Record<TextKey, string> = {
   'health.destination_lost': 'The connection to {host} was lost; trying again. Check the network.',
   'health.destination_back': '{host} accepts again.',
   'health.destination_refused': '{host} refused the key; it may have expired. Get a new one after the show.',
-  'health.destination_slow': 'The network to {host} is too slow; frames are dropped. Change the network.',
+  'health.destination_slow': 'The network to {host} is too slow: quality was lowered by itself, frames drop if it gets worse. Change the network.',
   'health.recording_stopped': 'The disk is full: recording stopped, all so far is kept. The show goes on.',
   'health.viewers_lost': 'The viewer page gets no picture: it cannot be written. Push and recording go on; check the disk.',
   'health.database_restored': 'The database was damaged; a copy from {minutes} minutes ago took its place and later orders are read again. Check the disk.',

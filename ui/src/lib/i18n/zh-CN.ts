@@ -466,7 +466,7 @@ export const zhCN = {
   'health.destination_lost': '到 {host} 的连接断了，正在重连。检查网络。',
   'health.destination_back': '{host} 重新接上了。',
   'health.destination_refused': '{host} 不收这个推流码，可能过期了。下播后到平台重新取一个。',
-  'health.destination_slow': '到 {host} 的网络太慢，正在丢帧。换个网络。',
+  'health.destination_slow': '到 {host} 的网络太慢，画质已自动降低，再慢会丢帧。换个网络。',
   'health.recording_stopped': '磁盘满了，录像停了，已录的都在。直播不受影响。',
   'health.viewers_lost': '观众页的画面写不进去，观众看不到。推流和录像照常，检查磁盘。',
   'health.database_restored': '数据库坏了，已换上 {minutes} 分钟前的备份，之后的订单正从店铺重新读。坏文件留着，检查磁盘。',
