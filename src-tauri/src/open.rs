@@ -31,9 +31,14 @@ impl Desk {
     fn holds_window(&self) -> bool {
         let on_air = self.opened.as_ref().is_ok_and(Studio::is_on_air);
         let mut pressed = self.close_pressed.lock().unwrap_or_else(PoisonError::into_inner);
-        let again = pressed.replace(Instant::now()).is_some_and(|before| before.elapsed() < PRESS_AGAIN);
-        on_air && !again
+        asks(on_air, &mut pressed, Instant::now())
     }
+}
+
+/// Is this press of the close button answered with a question instead of closing?
+fn asks(on_air: bool, pressed: &mut Option<Instant>, now: Instant) -> bool {
+    let again = pressed.replace(now).is_some_and(|before| now.duration_since(before) < PRESS_AGAIN);
+    on_air && !again
 }
 
 /// Opens the window and returns when it is closed.
@@ -113,4 +118,18 @@ fn end_when_told(app: &AppHandle) {
             app.exit(0);
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closing_on_air_asks_once_and_a_second_press_closes() {
+        let (mut pressed, start) = (None, Instant::now());
+        assert!(!asks(false, &mut None, start), "off air it just closes");
+        assert!(asks(true, &mut pressed, start));
+        assert!(!asks(true, &mut pressed, start + Duration::from_secs(3)), "a page that hangs does not hold the window");
+        assert!(asks(true, &mut pressed, start + Duration::from_secs(3) + PRESS_AGAIN), "much later it is a new question");
+    }
 }
