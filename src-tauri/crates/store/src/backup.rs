@@ -126,8 +126,12 @@ mod tests {
         let kept: Vec<i64> = copies(&folder).into_iter().map(|(at, _)| at).collect();
         assert_eq!(kept, [5, 4, 3], "the newest three");
         store.close().await;
-        // The newest copy is damaged as well: the one before it is taken.
-        std::fs::write(folder.join("stallcast-000000000000005.db"), vec![b'x'; 4096]).expect("damage");
+        // The newest copy is damaged as well, in its pages and not in its head: the one before it is taken.
+        let newest = folder.join("stallcast-000000000000005.db");
+        let mut bytes = std::fs::read(&newest).expect("a copy");
+        let from = bytes.len() - 8 * 4096;
+        bytes[from..].fill(0xA5);
+        std::fs::write(&newest, bytes).expect("damage");
         std::fs::write(&path, vec![b'x'; 8192]).expect("damage");
         assert_eq!(Store::open(options(&dir)).await.expect_err("damaged").code(), "damaged");
 
