@@ -1,9 +1,10 @@
 //! Time and the things that run in it.
 //!
 //! Owns: the injected [`Clock`], the system's monotonic instant [`Mono`], [`Backoff`] with jitter, and [`Tasks`]: named
-//! threads and tasks that somebody joins. Must never know: everything else.
+//! threads and tasks that somebody joins; [`failpoint!`]. Must never know: everything else.
 
 mod backoff;
+pub mod failpoint;
 mod instant;
 mod tasks;
 

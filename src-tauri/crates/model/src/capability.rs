@@ -8,10 +8,20 @@ pub enum Action {
     Pin,
     /// Issue a coupon.
     IssueCoupon,
+    /// End a coupon before its time is over.
+    WithdrawCoupon,
+    /// Change price or pieces of what is being sold.
+    ChangeOffer,
     /// Mark an order as shipped.
     Ship,
+    /// Agree to what a buyer asked for, or refuse it.
+    AnswerAfterSale,
     /// Tell the platform that the show is live or over.
     GoLive,
+    /// Read what viewers write. Not an effect: a feed that is there or not.
+    ReadComments,
+    /// Take a comment off the viewers' page.
+    HideComment,
 }
 
 /// How far an action reaches on one connection.
@@ -39,21 +49,63 @@ pub struct Capabilities {
     pub pin: Capability,
     /// Coupons.
     pub issue_coupon: Capability,
+    /// Ending a coupon early.
+    #[serde(default = "untold")]
+    pub withdraw_coupon: Capability,
+    /// Price and pieces.
+    #[serde(default = "untold")]
+    pub change_offer: Capability,
     /// Shipping.
     pub ship: Capability,
+    /// Answering after-sales.
+    #[serde(default = "untold")]
+    pub answer_after_sale: Capability,
     /// Live state.
     pub go_live: Capability,
+    /// Reading comments: native or unavailable.
+    #[serde(default = "untold")]
+    pub comments: Capability,
+    /// Taking one away.
+    #[serde(default = "untold")]
+    pub hide_comment: Capability,
+}
+
+/// Written down before this action was known.
+fn untold() -> Capability {
+    Capability::Unavailable { reason: "untold".to_owned() }
 }
 
 impl Capabilities {
+    /// Everything, by itself.
+    #[must_use]
+    pub const fn native() -> Self {
+        use Capability::Native as N;
+        Self {
+            pin: N,
+            issue_coupon: N,
+            withdraw_coupon: N,
+            change_offer: N,
+            ship: N,
+            answer_after_sale: N,
+            go_live: N,
+            comments: N,
+            hide_comment: N,
+        }
+    }
+
     /// The entry for one action.
     #[must_use]
     pub const fn of(&self, action: Action) -> &Capability {
         match action {
             Action::Pin => &self.pin,
             Action::IssueCoupon => &self.issue_coupon,
+            Action::WithdrawCoupon => &self.withdraw_coupon,
+            Action::ChangeOffer => &self.change_offer,
             Action::Ship => &self.ship,
+            Action::AnswerAfterSale => &self.answer_after_sale,
             Action::GoLive => &self.go_live,
+            Action::ReadComments => &self.comments,
+            Action::HideComment => &self.hide_comment,
         }
     }
 }

@@ -1,14 +1,7 @@
-use crate::{Action, CouponDraft, CouponId, OrderId, ProductId};
+use crate::{
+    Action, AfterSaleAnswer, AfterSaleId, ChangeId, CommentId, CouponDraft, CouponId, LinePieces, OfferTerms, OrderId, ProductId, Waybill,
+};
 use serde::{Deserialize, Serialize};
-
-/// Who carries a parcel and under which number.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Shipment {
-    /// Name or code of the carrier, as typed.
-    pub carrier: String,
-    /// Tracking number, as typed.
-    pub tracking: String,
-}
 
 /// What a platform is told about the room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -48,12 +41,38 @@ pub enum Effect {
         /// Terms.
         draft: CouponDraft,
     },
-    /// An order was sent.
+    /// A coupon can no longer be claimed, before its time is over.
+    WithdrawCoupon {
+        /// Which.
+        coupon: CouponId,
+    },
+    /// Price or pieces of a variant change.
+    ChangeOffer {
+        /// Chosen by the studio.
+        change: ChangeId,
+        /// Whose variant.
+        product: ProductId,
+        /// What changes.
+        terms: OfferTerms,
+    },
+    /// A parcel of an order was sent.
     Ship {
         /// Which.
         order: OrderId,
         /// With whom.
-        shipment: Shipment,
+        shipment: Waybill,
+        /// What is in it; empty = all that is left.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        lines: Vec<LinePieces>,
+    },
+    /// The seller's answer to what a buyer asked for.
+    AnswerAfterSale {
+        /// Of which order.
+        order: OrderId,
+        /// Which request.
+        after_sale: AfterSaleId,
+        /// Yes or no.
+        answer: AfterSaleAnswer,
     },
     /// The room is live or over.
     GoLive {
@@ -64,6 +83,11 @@ pub enum Effect {
         /// Instant of program time zero, ms UTC.
         program_epoch_ms: i64,
     },
+    /// Viewers do not see this comment any more.
+    HideComment {
+        /// Which.
+        comment: CommentId,
+    },
 }
 
 impl Effect {
@@ -73,8 +97,12 @@ impl Effect {
         match self {
             Self::Pin { .. } | Self::Unpin { .. } => Action::Pin,
             Self::IssueCoupon { .. } => Action::IssueCoupon,
+            Self::WithdrawCoupon { .. } => Action::WithdrawCoupon,
+            Self::ChangeOffer { .. } => Action::ChangeOffer,
             Self::Ship { .. } => Action::Ship,
+            Self::AnswerAfterSale { .. } => Action::AnswerAfterSale,
             Self::GoLive { .. } => Action::GoLive,
+            Self::HideComment { .. } => Action::HideComment,
         }
     }
 
@@ -85,19 +113,27 @@ impl Effect {
             Self::Pin { .. } => "pin",
             Self::Unpin { .. } => "unpin",
             Self::IssueCoupon { .. } => "coupon",
+            Self::WithdrawCoupon { .. } => "withdraw",
+            Self::ChangeOffer { .. } => "offer",
             Self::Ship { .. } => "ship",
+            Self::AnswerAfterSale { answer: AfterSaleAnswer::Agree, .. } => "agree",
+            Self::AnswerAfterSale { answer: AfterSaleAnswer::Refuse { .. }, .. } => "refuse",
             Self::GoLive { .. } => "live",
+            Self::HideComment { .. } => "hide",
         }
     }
 
-    /// What it is about: spoken number, coupon id, order id, or `room`.
+    /// What it is about: spoken number, coupon id, id of a change, of an order, of an after-sale or of a comment, or `room`.
     #[must_use]
     pub fn target(&self) -> String {
         match self {
             Self::Pin { number, .. } | Self::Unpin { number, .. } => number.to_string(),
-            Self::IssueCoupon { coupon, .. } => coupon.to_string(),
+            Self::IssueCoupon { coupon, .. } | Self::WithdrawCoupon { coupon } => coupon.to_string(),
+            Self::ChangeOffer { change, .. } => change.to_string(),
             Self::Ship { order, .. } => order.to_string(),
+            Self::AnswerAfterSale { after_sale, .. } => after_sale.to_string(),
             Self::GoLive { .. } => "room".to_owned(),
+            Self::HideComment { comment } => comment.to_string(),
         }
     }
 
@@ -106,9 +142,13 @@ impl Effect {
     pub fn lane(&self) -> String {
         match self {
             Self::Pin { .. } | Self::Unpin { .. } => "pin".to_owned(),
-            Self::IssueCoupon { coupon, .. } => format!("coupon:{coupon}"),
-            Self::Ship { order, .. } => format!("order:{order}"),
+            Self::IssueCoupon { coupon, .. } | Self::WithdrawCoupon { coupon } => format!("coupon:{coupon}"),
+            // Whoever presses twice wants both, in that order.
+            Self::ChangeOffer { terms, .. } => format!("offer:{}", terms.sku),
+            // Platforms take one write of an order at a time.
+            Self::Ship { order, .. } | Self::AnswerAfterSale { order, .. } => format!("order:{order}"),
             Self::GoLive { .. } => "live".to_owned(),
+            Self::HideComment { comment } => format!("comment:{comment}"),
         }
     }
 

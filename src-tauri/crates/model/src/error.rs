@@ -6,7 +6,7 @@ use thiserror::Error;
 pub struct Invalid {
     /// Name of the field as the forms call it, for example `price`.
     pub field: &'static str,
-    /// Short stable word for the broken rule: `empty`, `too_long`, `negative`, `zero`, `range`, `currency`, `format`.
+    /// Short stable word for the broken rule: `empty`, `too_long`, `negative`, `zero`, `range`, `currency`, `format`, `same`.
     pub rule: &'static str,
 }
 

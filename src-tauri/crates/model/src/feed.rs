@@ -1,4 +1,4 @@
-use crate::{CouponDraft, CouponId, Currency, Order, Product, ProductId, RoomState, Shipment};
+use crate::{ChangeId, CouponDraft, CouponId, Currency, Money, OfferTerms, Order, Product, ProductId, RoomState};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -22,12 +22,10 @@ impl fmt::Debug for Contact {
 /// An order as a platform just told it, with what must not be stored in clear.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ReceivedOrder {
-    /// The order; its `buyer` and `raw_json` may be personal here.
+    /// The order; its `buyer`, `raw_json` and the texts of its after-sales may be personal here.
     pub order: Order,
     /// Receiver.
     pub contact: Contact,
-    /// How it was sent, if it was.
-    pub shipment: Option<Shipment>,
 }
 
 impl fmt::Debug for ReceivedOrder {
@@ -96,6 +94,23 @@ pub struct ReadCoupon {
     pub active: bool,
     /// By the platform's clock, ms UTC.
     pub ends_at_ms: Option<i64>,
+}
+
+/// A change of price or pieces as read back, with the product as it stands now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadOffer {
+    /// Which.
+    pub id: ChangeId,
+    /// Terms as the platform has them.
+    pub terms: OfferTerms,
+    /// The price it replaced, if the platform remembers.
+    pub price_before: Option<Money>,
+    /// When it took effect, by the platform's clock, ms UTC.
+    pub applied_at_ms: i64,
+    /// The platform's clock at this read, ms UTC.
+    pub read_at_ms: i64,
+    /// As it stands now.
+    pub product: ReceivedProduct,
 }
 
 /// What a platform shows as being explained.

@@ -41,8 +41,20 @@ id!(
     OrderId
 );
 id!(
+    /// A request about an order after it was paid, as its platform names it.
+    AfterSaleId
+);
+id!(
     /// A coupon. Chosen by the studio when it issues one, so that a repeat finds the first.
     CouponId
+);
+id!(
+    /// A change of price or pieces. Chosen by the studio, so that a repeat finds the first.
+    ChangeId
+);
+id!(
+    /// A comment as its platform names it.
+    CommentId
 );
 id!(
     /// One live session of this studio (UUID v7 text).

@@ -1,4 +1,4 @@
-use crate::{Money, OrderId, ProductId, SkuId};
+use crate::{AfterSale, AfterSaleState, Money, OrderId, ProductId, Shipment, SkuId};
 use serde::{Deserialize, Serialize};
 
 /// Has the buyer paid?
@@ -36,7 +36,7 @@ pub enum Fulfilment {
 /// Is anything being disputed or undone?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum AfterSale {
+pub enum AfterState {
     /// Nothing.
     None,
     /// The buyer asked; the seller must answer.
@@ -57,6 +57,8 @@ pub enum OrderStatus {
     AwaitingPayment,
     /// 待发货
     ToShip,
+    /// 部分发货: something is left to send.
+    PartlyShipped,
     /// 已发货
     Shipped,
     /// 已完成
@@ -91,10 +93,16 @@ pub struct Order {
     /// Fulfilment axis.
     pub fulfilment: Fulfilment,
     /// After-sale axis.
-    pub after_sale: AfterSale,
+    pub after_sale: AfterState,
+    /// Parcels, oldest first.
+    #[serde(default)]
+    pub shipments: Vec<Shipment>,
+    /// What the buyer asked for, oldest first.
+    #[serde(default)]
+    pub after_sales: Vec<AfterSale>,
     /// When it was placed, by the platform, ms UTC.
     pub placed_at_ms: i64,
-    /// Version by the platform: a higher one wins, an equal or lower one is a repeat.
+    /// Version by the platform: a higher one wins, a lower one is a late repeat. An equal one counts only with another body.
     pub version: i64,
     /// The platform's own status words, kept unread.
     pub raw_status: String,
@@ -122,14 +130,38 @@ impl Order {
     #[must_use]
     pub const fn status(&self) -> OrderStatus {
         match (self.after_sale, self.payment, self.fulfilment) {
-            (AfterSale::Cancelled, _, _) => OrderStatus::Cancelled,
-            (AfterSale::Requested, _, _) => OrderStatus::AfterSale,
+            (AfterState::Cancelled, _, _) => OrderStatus::Cancelled,
+            (AfterState::Requested, _, _) => OrderStatus::AfterSale,
             (_, Payment::Refunded, _) => OrderStatus::Refunded,
-            (AfterSale::Unknown, _, _) | (_, Payment::Unknown, _) | (_, _, Fulfilment::Unknown) => OrderStatus::Unknown,
+            (AfterState::Unknown, _, _) | (_, Payment::Unknown, _) | (_, _, Fulfilment::Unknown) => OrderStatus::Unknown,
             (_, Payment::Awaiting, _) => OrderStatus::AwaitingPayment,
             (_, _, Fulfilment::Delivered) => OrderStatus::Delivered,
             (_, _, Fulfilment::Shipped) => OrderStatus::Shipped,
-            (_, _, Fulfilment::Unshipped | Fulfilment::PartlyShipped) => OrderStatus::ToShip,
+            (_, _, Fulfilment::PartlyShipped) => OrderStatus::PartlyShipped,
+            (_, _, Fulfilment::Unshipped) => OrderStatus::ToShip,
         }
+    }
+
+    /// The request that waits for the seller's answer, the oldest first.
+    #[must_use]
+    pub fn asked(&self) -> Option<&AfterSale> {
+        self.after_sales.iter().find(|a| a.state == AfterSaleState::Requested)
+    }
+
+    /// Pieces of each line that are in no parcel yet; `None` where the platform does not say what its parcels hold.
+    #[must_use]
+    pub fn left_to_ship(&self) -> Option<Vec<u32>> {
+        let mut left: Vec<u32> = self.lines.iter().map(|l| l.quantity).collect();
+        for shipment in &self.shipments {
+            if shipment.lines.is_empty() {
+                return None;
+            }
+            for pieces in &shipment.lines {
+                if let Some(line) = usize::try_from(pieces.line).ok().and_then(|at| left.get_mut(at)) {
+                    *line = line.saturating_sub(pieces.quantity);
+                }
+            }
+        }
+        Some(left)
     }
 }
