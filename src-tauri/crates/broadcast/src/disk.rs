@@ -5,8 +5,10 @@ use std::path::Path;
 const RESERVE: u64 = 500 << 20;
 /// No warning above this much room: there is time to act on the first one.
 const LOW: u64 = 5 << 30;
-/// Minutes at which a person is told, once each.
-const WARN_AT: [u64; 3] = [120, 30, 10];
+/// Minutes at which a person is told again, once each, after the first warning at [`LOW`].
+const WARN_AT: [u64; 3] = [u64::MAX, 30, 10];
+/// Below so many minutes at the full bitrate the picture gets this share of it, percent.
+const THRIFT: [(u64, u32); 2] = [(10, 70), (4, 50)];
 
 /// What a disk has left for us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,8 +40,8 @@ impl Room {
     }
 }
 
-/// Says when a person must hear of a filling disk: below [`LOW`] bytes *and* when the room left is shorter than a show
-/// may be, again as it becomes urgent, and anew when space was made in between.
+/// Says when a person must hear of a filling disk: below [`LOW`] bytes, again as it becomes urgent, and anew when space
+/// was made in between.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     told: usize,
@@ -51,11 +53,38 @@ impl Watch {
         let minutes = room.usable / bytes_per_minute.max(1);
         let reached = if room.free < LOW { WARN_AT.iter().filter(|at| minutes < **at).count() } else { 0 };
         let tell = reached > self.told;
-        let cleared = self.told > 0 && minutes > 2 * WARN_AT[self.told - 1];
+        let cleared = match self.told {
+            0 => false,
+            1 => room.free > LOW + LOW / 10,
+            told => minutes > 2 * WARN_AT[told - 1],
+        };
         if tell || cleared {
             self.told = reached;
         }
         (minutes, tell)
+    }
+}
+
+/// Says how much of its full bitrate the picture gets while the room runs out: the recording lasts longer before it has
+/// to stop. Comes back only when there is twice the room, so that it does not hunt.
+#[derive(Debug)]
+pub(crate) struct Thrift {
+    percent: u32,
+}
+
+impl Default for Thrift {
+    fn default() -> Self {
+        Self { percent: 100 }
+    }
+}
+
+impl Thrift {
+    /// The new share if it changed, percent.
+    pub fn look(&mut self, room: Room, full_bytes_per_minute: u64) -> Option<u32> {
+        let minutes = room.usable / full_bytes_per_minute.max(1);
+        let share = |factor: u64| THRIFT.iter().rev().find(|(at, _)| minutes < at * factor).map_or(100, |(_, percent)| *percent);
+        let percent = if share(1) < self.percent { share(1) } else { share(2).max(self.percent) };
+        (std::mem::replace(&mut self.percent, percent) != percent).then_some(percent)
     }
 }
 
@@ -78,8 +107,7 @@ mod tests {
     fn a_person_is_told_when_a_show_may_not_fit_and_again_when_it_presses() {
         let mut watch = Watch::default();
         assert!(!watch.look(room(100 << 30), PER_MINUTE).1);
-        assert_eq!(watch.look(room(4 << 30), PER_MINUTE), (179, false), "little room, but three hours of it");
-        assert_eq!(watch.look(room(2 << 30), PER_MINUTE), (77, true));
+        assert_eq!(watch.look(room(4 << 30), PER_MINUTE), (179, true), "below 5 GiB");
         assert!(!watch.look(room(2 << 30), PER_MINUTE).1, "once");
         assert_eq!(watch.look(room(900 << 20), PER_MINUTE), (20, true));
         assert_eq!(watch.look(room(600 << 20), PER_MINUTE), (5, true));
@@ -93,6 +121,17 @@ mod tests {
         let mut watch = Watch::default();
         assert_eq!(watch.look(room(50 << 30), 1 << 30), (49, false), "50 GiB is not a full disk, whatever the stream");
         assert!(watch.look(room(4 << 30), 1 << 30).1);
+    }
+
+    #[test]
+    fn the_picture_saves_room_before_the_recording_stops_and_does_not_hunt() {
+        let mut thrift = Thrift::default();
+        let mut look = |minutes: u64| thrift.look(Room { usable: minutes * PER_MINUTE, free: minutes * PER_MINUTE }, PER_MINUTE);
+        assert_eq!([look(600), look(10)], [None, None]);
+        assert_eq!([look(9), look(8), look(10), look(15)], [Some(70), None, None, None]);
+        assert_eq!([look(3), look(3), look(6), look(7)], [Some(50), None, None, None]);
+        assert_eq!([look(8), look(19), look(20), look(500)], [Some(70), None, Some(100), None], "space was made");
+        assert_eq!(look(0), Some(50));
     }
 
     #[test]

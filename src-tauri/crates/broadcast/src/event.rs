@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// News of one RTMP destination. Never a secret.
@@ -7,8 +8,15 @@ pub enum SinkEvent {
     Accepted,
     /// Connection lost or stuck, trying again.
     Lost,
-    /// Accepted again.
+    /// Accepted again, or for the first time after [`SinkEvent::Unreachable`].
     Back,
+    /// Nobody has answered yet; it is tried for ever.
+    Unreachable {
+        /// The host's name leads somewhere.
+        named: bool,
+    },
+    /// It accepted before in this show and refuses now: it still holds the old connection. Tried each second for two minutes.
+    Held,
     /// The server refused; not tried again.
     Refused {
         /// The server's own status code, for example `NetStream.Publish.BadName`.
@@ -16,6 +24,48 @@ pub enum SinkEvent {
     },
     /// The link does not carry the stream: it falls behind or packets are being dropped.
     Slow,
+}
+
+/// Why a server refused, as far as its status code tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The key is not, or no longer, good.
+    Key,
+    /// Somebody publishes with this key already.
+    OnAir,
+    /// No such application: the address is not right.
+    Address,
+    /// The server's certificate cannot be trusted.
+    Certificate,
+    /// It closed the connection without a word: most often a key that is not good.
+    Closed,
+}
+
+impl Refusal {
+    /// Reads a status code of [`SinkEvent::Refused`].
+    #[must_use]
+    pub fn of(status: &str) -> Self {
+        match status {
+            "Connection.NotTrusted" => Self::Certificate,
+            "Connection.Closed" | "NetConnection.Connect.Closed" => Self::Closed,
+            // What the specification has for a name that is being published.
+            s if s.ends_with("BadName") => Self::OnAir,
+            s if s.ends_with("InvalidApp") || s.ends_with("AppShutdown") => Self::Address,
+            _ => Self::Key,
+        }
+    }
+
+    /// Stable word for the sentence.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::OnAir => "on_air",
+            Self::Address => "address",
+            Self::Certificate => "certificate",
+            Self::Closed => "closed",
+        }
+    }
 }
 
 /// Where one RTMP destination stands.
@@ -56,9 +106,21 @@ pub struct LinkFigures {
 pub enum FileEvent {
     /// The first fragment (recording) or segment (HLS) is in its file.
     Started,
+    /// Another encoder took over: the recording goes on in this file, the one before is being finished.
+    Continued {
+        /// The file being written from now on.
+        path: PathBuf,
+    },
     /// Room for this many more minutes.
     DiskLow {
         /// At the present bitrate.
+        minutes: u64,
+    },
+    /// The picture should be given this share of its full bitrate, so that the room lasts.
+    DiskTight {
+        /// 100 when there is room again.
+        percent: u32,
+        /// Room at the present bitrate.
         minutes: u64,
     },
     /// No room left: what is there is kept.
@@ -68,4 +130,25 @@ pub enum FileEvent {
         /// The system's own words, for the log.
         reason: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Refusal as R;
+
+    #[test]
+    fn what_a_server_says_is_told_apart() {
+        for (status, refusal) in [
+            ("NetStream.Publish.BadName", R::OnAir),
+            ("NetStream.Publish.Denied", R::Key),
+            ("NetStream.Publish.Unauthorized", R::Key),
+            ("NetConnection.Connect.Rejected", R::Key),
+            ("NetConnection.Connect.InvalidApp", R::Address),
+            ("Connection.NotTrusted", R::Certificate),
+            ("Connection.Closed", R::Closed),
+            ("something.else", R::Key),
+        ] {
+            assert_eq!(R::of(status), refusal, "{status}");
+        }
+    }
 }

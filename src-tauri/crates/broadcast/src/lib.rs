@@ -10,14 +10,16 @@ mod disk;
 mod event;
 mod fmp4;
 mod hls;
+mod parts;
 mod recording;
 mod replace;
 mod rtmp;
 mod target;
 
 pub use congestion::Congestion;
-pub use event::{FileEvent, LinkFigures, LinkPhase, SinkEvent};
+pub use event::{FileEvent, LinkFigures, LinkPhase, Refusal, SinkEvent};
 pub use hls::HlsSink;
+pub use parts::{earlier_parts, next_part};
 pub use recording::{RecordError, RecordingSink, recover};
 pub use rtmp::RtmpSink;
 pub use target::{Target, TargetError};

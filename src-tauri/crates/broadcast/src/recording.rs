@@ -1,6 +1,6 @@
-use crate::disk::{Room, Watch, is_full};
+use crate::disk::{Room, Thrift, Watch, is_full};
 use crate::fmp4::{Fragment, Fragmenter, scan};
-use crate::{FileEvent, replace};
+use crate::{FileEvent, next_part, replace};
 use stallcast_clock::spawn_thread;
 use stallcast_media::queue::{PacketQueue, Taken};
 use stallcast_media::{NANOS_PER_SEC, Packet, StreamConfig};
@@ -23,6 +23,8 @@ const QUEUE_BYTES: usize = 64 << 20;
 const PATIENCE: Duration = Duration::from_millis(250);
 /// What a power cut can lose, and how old the known room on the disk can be.
 const SYNC_EACH: Duration = Duration::from_secs(2);
+/// Nearly every fragment of a recording.
+const FRAGMENT_LASTS: Duration = Duration::from_millis(500);
 /// The bit rate behind the forecast is that of the last this many fragments (30 s).
 const RATE_OVER: usize = 60;
 /// `disk_minutes` while the OS does not say.
@@ -100,8 +102,10 @@ impl RecordingSink {
             fragmenter,
             whole: 0,
             fragments: 0,
+            started: false,
             rate: Rate { nominal: kbps * 125 * 60, recent: VecDeque::with_capacity(RATE_OVER) },
             watch: Watch::default(),
+            thrift: Thrift::default(),
             minutes: Arc::clone(&minutes),
             syncer,
             on_event,
@@ -179,8 +183,11 @@ struct Recorder<F> {
     /// End of the last whole fragment.
     whole: u64,
     fragments: u64,
+    /// Something of the show is on the disk.
+    started: bool,
     rate: Rate,
     watch: Watch,
+    thrift: Thrift,
     minutes: Arc<AtomicU64>,
     syncer: Syncer,
     on_event: F,
@@ -205,11 +212,7 @@ impl<F: Fn(FileEvent)> Recorder<F> {
                 // Not one picture came: there is nothing to keep.
                 let _ = fs::remove_file(&path);
             }
-            Ok(()) => {
-                if let Err(error) = make_plain(&path) {
-                    tracing::warn!(path = %path.display(), %error, "the recording stays fragmented");
-                }
-            }
+            Ok(()) => finish_part(&path),
             Err(_) => {}
         }
         let _ = done.send(());
@@ -219,6 +222,9 @@ impl<F: Fn(FileEvent)> Recorder<F> {
         loop {
             match queue.pop(PATIENCE) {
                 Taken::Item(packet) => {
+                    if !self.fragmenter.fits(&packet) {
+                        self.follow_encoder(&packet)?;
+                    }
                     if let Some(fragment) = self.fragmenter.push(packet)? {
                         self.write(&fragment)?;
                     }
@@ -230,14 +236,42 @@ impl<F: Fn(FileEvent)> Recorder<F> {
         self.fragmenter.finish()?.map_or(Ok(()), |fragment| self.write(&fragment))
     }
 
+    /// Another encoder made this keyframe: a file has one description of its pictures, so the next part begins. The one
+    /// before is finished on a thread of its own.
+    fn follow_encoder(&mut self, first: &Packet) -> io::Result<()> {
+        // What is left belongs behind the old init segment.
+        let init = self.fragmenter.init()?;
+        if let Some(fragment) = self.fragmenter.renew(first)? {
+            self.write_after(init, &fragment)?;
+        }
+        if self.fragments == 0 {
+            return Ok(());
+        }
+        let next = next_part(&self.path);
+        let file = Arc::new(create(&next, false)?);
+        let syncer = Syncer::start(Arc::clone(&file), folder(&next).to_owned(), self.syncer.room())?;
+        std::mem::replace(&mut self.syncer, syncer).stop();
+        drop(std::mem::replace(&mut self.file, file));
+        let before = std::mem::replace(&mut self.path, next.clone());
+        (self.whole, self.fragments) = (0, 0);
+        spawn_thread("record-part", move || finish_part(&before))?;
+        (self.on_event)(FileEvent::Continued { path: next });
+        Ok(())
+    }
+
     fn write(&mut self, fragment: &Fragment) -> io::Result<()> {
+        let init = if self.whole == 0 { self.fragmenter.init()? } else { None };
+        self.write_after(init, fragment)
+    }
+
+    fn write_after(&mut self, init: Option<Vec<u8>>, fragment: &Fragment) -> io::Result<()> {
         let room = self.syncer.room();
         if room.is_some_and(|r| r.usable < fragment.bytes.len() as u64) {
             return Err(io::ErrorKind::StorageFull.into());
         }
         let mut file = &*self.file;
         if self.whole == 0 {
-            let init = self.fragmenter.init()?.unwrap_or_default();
+            let init = init.unwrap_or_default();
             file.write_all(&init)?;
             self.whole = init.len() as u64;
         }
@@ -247,7 +281,7 @@ impl<F: Fn(FileEvent)> Recorder<F> {
         self.fragments += 1;
         self.syncer.written(self.whole);
         self.rate.add(fragment);
-        if self.fragments == 1 {
+        if !std::mem::replace(&mut self.started, true) {
             (self.on_event)(FileEvent::Started);
         }
         if let Some(room) = room {
@@ -255,6 +289,9 @@ impl<F: Fn(FileEvent)> Recorder<F> {
             self.minutes.store(minutes, Ordering::Relaxed);
             if tell {
                 (self.on_event)(FileEvent::DiskLow { minutes });
+            }
+            if let Some(percent) = self.thrift.look(room, self.rate.nominal) {
+                (self.on_event)(FileEvent::DiskTight { percent, minutes });
             }
         }
         Ok(())
@@ -354,27 +391,31 @@ impl Synced {
     }
 }
 
-/// Makes a plain MP4 of a recording that was not finished; true if it was one. What was cut off in its last fragment is
-/// dropped. Where there is no room for the copy the fragments stay: they play as they are.
+/// Makes a plain MP4 of a recording that was not finished and says about how long it is; `None` if it was none. What was
+/// cut off in its last fragment is dropped. Where there is no room for the copy the fragments stay: they play as they are.
 ///
 /// # Errors
-/// The file cannot be read or written.
-pub fn recover(path: &Path) -> io::Result<bool> {
+/// [`io::ErrorKind::WouldBlock`] while somebody writes it: a show that runs, or a killed process whose last write is not
+/// through yet and keeps it alive; the file cannot be read or written.
+pub fn recover(path: &Path) -> io::Result<Option<Duration>> {
     let mut file = OpenOptions::new().read(true).write(true).open(path)?;
-    if let Err(error) = lock(&file) {
-        // It is being recorded right now.
-        return if error.kind() == io::ErrorKind::WouldBlock { Ok(false) } else { Err(error) };
-    }
+    lock(&file)?;
     let found = scan(&mut file)?;
     if !found.fragmented || found.fragments == 0 {
-        return Ok(false);
+        return Ok(None);
     }
     if found.whole < found.length {
         file.set_len(found.whole)?;
         file.sync_data()?;
     }
     make_plain(path)?;
-    Ok(true)
+    Ok(Some(FRAGMENT_LASTS.saturating_mul(u32::try_from(found.fragments).unwrap_or(u32::MAX))))
+}
+
+fn finish_part(path: &Path) {
+    if let Err(error) = make_plain(path) {
+        tracing::warn!(path = %path.display(), %error, "the recording stays fragmented");
+    }
 }
 
 /// Copies the fragments into a plain MP4 with its index first and puts that in their place; leaves them if there is no

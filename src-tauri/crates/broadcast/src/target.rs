@@ -7,34 +7,76 @@ use thiserror::Error;
 /// A destination's address cannot be used. Never holds a part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum TargetError {
-    /// Neither `rtmp://` nor `rtmps://`.
+    /// `http://` or `https://`: the platform's page.
+    #[error("the address of a web page")]
+    Page,
+    /// What viewers play: `http(s)://….m3u8`, `.flv`, `.mp4`.
+    #[error("the address viewers watch at")]
+    Play,
+    /// `srt://`.
+    #[error("SRT is another protocol")]
+    Srt,
+    /// Any other scheme.
     #[error("scheme is not rtmp or rtmps")]
     Scheme,
-    /// No host, user and password before it, or an invalid port.
+    /// No `://` at all.
+    #[error("no scheme")]
+    NoScheme,
+    /// No host, or an invalid port.
     #[error("no usable host and port")]
     Host,
+    /// User and password before the host.
+    #[error("user and password before the host")]
+    User,
     /// No application path between host and key.
     #[error("no application in the path")]
     App,
     /// Neither a key nor a stream name in the address.
     #[error("no stream key")]
     Key,
+    /// An address in the place of the key.
+    #[error("an address where the key belongs")]
+    KeyIsAddress,
+    /// A blank or a line break in the middle of the address.
+    #[error("a blank inside the address")]
+    Blank,
+    /// A blank or a line break in the middle of the key.
+    #[error("a blank inside the key")]
+    KeyBlank,
+    /// Longer than anything a platform gives out.
+    #[error("too long")]
+    TooLong,
     /// The extra certificate is none.
     #[error("no certificate in the PEM text")]
     Certificate,
 }
 
 impl TargetError {
-    /// Stable code for the sentence.
+    /// Stable word for the sentence.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
-            Self::Scheme => "url_scheme",
-            Self::Host => "url_host",
-            Self::App => "url_app",
-            Self::Key => "url_key",
+            Self::Page => "page",
+            Self::Play => "play",
+            Self::Srt => "srt",
+            Self::Scheme => "scheme",
+            Self::NoScheme => "no_scheme",
+            Self::Host => "host",
+            Self::User => "user",
+            Self::App => "app",
+            Self::Key => "key",
+            Self::KeyIsAddress => "key_is_address",
+            Self::Blank => "blank",
+            Self::KeyBlank => "key_blank",
+            Self::TooLong => "too_long",
             Self::Certificate => "certificate",
         }
+    }
+
+    /// It is the key that is wrong, not the address.
+    #[must_use]
+    pub const fn is_about_key(self) -> bool {
+        matches!(self, Self::Key | Self::KeyIsAddress | Self::KeyBlank)
     }
 }
 
@@ -63,21 +105,30 @@ impl fmt::Debug for Target {
 }
 
 impl Target {
-    /// From one full URL (`key` missing or empty), or from a server URL and a key. Blanks around both are taken off;
-    /// everything else stays byte for byte: platforms sign what stands in the query.
+    /// From one full URL (`key` missing or empty), or from a server URL and a key. Blanks around both are taken off, also
+    /// those without width that web pages put into what is copied; everything else stays byte for byte: platforms sign
+    /// what stands in the query.
     ///
     /// A full URL is split at the last `/` of its path; the key is what follows, with the query.
     ///
     /// # Errors
     /// See [`TargetError`].
     pub fn parse(id: &str, url: &str, key: Option<&str>) -> Result<Self, TargetError> {
-        let (url, key) = (url.trim(), key.map(str::trim).filter(|k| !k.is_empty()));
-        let (scheme, rest) = url.split_once("://").ok_or(TargetError::Scheme)?;
+        let (url, key) = (trimmed(url), key.map(trimmed).filter(|k| !k.is_empty()));
+        if url.len() > LONGEST || key.is_some_and(|k| k.len() > LONGEST) {
+            return Err(TargetError::TooLong);
+        }
+        let (scheme, rest) = url.split_once("://").ok_or(TargetError::NoScheme)?;
         let (tls, usual_port) = match scheme.to_ascii_lowercase().as_str() {
             "rtmp" => (false, 1935),
             "rtmps" => (true, 443),
+            "http" | "https" => return Err(if is_played(rest) { TargetError::Play } else { TargetError::Page }),
+            "srt" => return Err(TargetError::Srt),
             _ => return Err(TargetError::Scheme),
         };
+        if rest.contains(is_blank) {
+            return Err(TargetError::Blank);
+        }
         let (authority, path) = match rest.split_once('/') {
             Some((authority, path)) => (authority, path),
             None if rest.contains(['?', '#']) => return Err(TargetError::Host),
@@ -96,11 +147,17 @@ impl Target {
         if app.is_empty() || app.starts_with('?') {
             return Err(TargetError::App);
         }
-        if key.is_empty() || key.starts_with('?') || key.contains(char::is_control) {
+        if key.is_empty() || key.starts_with('?') {
             return Err(TargetError::Key);
         }
-        if app.contains(char::is_control) {
-            return Err(TargetError::App);
+        if key.contains(is_blank) {
+            return Err(TargetError::KeyBlank);
+        }
+        if ["rtmp://", "rtmps://", "http://", "https://", "srt://"]
+            .iter()
+            .any(|s| key.get(..s.len()).is_some_and(|k| k.eq_ignore_ascii_case(s)))
+        {
+            return Err(TargetError::KeyIsAddress);
         }
         let scheme = if tls { "rtmps" } else { "rtmp" };
         Ok(Self {
@@ -143,7 +200,9 @@ impl Target {
         self.port
     }
 
-    pub(crate) const fn tls(&self) -> bool {
+    /// RTMPS.
+    #[must_use]
+    pub const fn tls(&self) -> bool {
         self.tls
     }
 
@@ -156,17 +215,41 @@ impl Target {
         self.app.expose_secret()
     }
 
-    /// `tcUrl` of the connect command.
-    pub(crate) fn tc_url(&self) -> &str {
+    /// The address without the key: `tcUrl` of the connect command.
+    #[must_use]
+    pub fn tc_url(&self) -> &str {
         self.url.expose_secret()
     }
 
-    pub(crate) fn key(&self) -> &str {
+    /// The key with its query. A secret: for the wire and for sealing only.
+    #[must_use]
+    pub fn key(&self) -> &str {
         self.key.expose_secret()
     }
 }
 
+/// Far more than any platform gives out; an ingest takes 64 KiB at most.
+const LONGEST: usize = 2048;
+
+/// A blank of any width, none included, or a control character.
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() || c.is_control() || matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}' | '\u{FEFF}')
+}
+
+fn trimmed(text: &str) -> &str {
+    text.trim_matches(is_blank)
+}
+
+/// Does what follows `http://` look like a stream for viewers?
+fn is_played(rest: &str) -> bool {
+    let path = rest.split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase();
+    [".m3u8", ".flv", ".mp4", ".mpd", ".ts"].iter().any(|end| path.ends_with(end))
+}
+
 fn host_and_port(authority: &str, usual: u16) -> Result<(String, u16), TargetError> {
+    if authority.contains('@') {
+        return Err(TargetError::User);
+    }
     let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
         let (host, after) = rest.split_once(']').ok_or(TargetError::Host)?;
         host.parse::<std::net::Ipv6Addr>().map_err(|_| TargetError::Host)?;
@@ -185,83 +268,5 @@ fn host_and_port(authority: &str, usual: u16) -> Result<(String, u16), TargetErr
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parts(url: &str, key: Option<&str>) -> Result<(String, u16, bool, String, String, String), TargetError> {
-        let t = Target::parse("1", url, key)?;
-        Ok((t.host.clone(), t.port, t.tls, t.app().to_owned(), t.key().to_owned(), t.tc_url().to_owned()))
-    }
-
-    fn same(url: &str, key: Option<&str>, expected: (&str, u16, bool, &str, &str, &str)) {
-        let (host, port, tls, app, key, tc) = parts(url, key).unwrap_or_else(|e| panic!("{url}: {e}"));
-        assert_eq!((host.as_str(), port, tls, app.as_str(), key.as_str(), tc.as_str()), expected, "{url}");
-    }
-
-    #[test]
-    fn a_full_url_is_split_at_the_last_slash_of_its_path() {
-        let signed = "s?txSecret=a/b%2Fc==&txTime=5F";
-        same(
-            &format!("rtmp://wxalivepush.weixin.qq.com/live/{signed}"),
-            None,
-            ("wxalivepush.weixin.qq.com", 1935, false, "live", signed, "rtmp://wxalivepush.weixin.qq.com/live"),
-        );
-        same("  RTMPS://a.example:4443/x/y/z\n", Some(" \n"), ("a.example", 4443, true, "x/y", "z", "rtmps://a.example:4443/x/y"));
-        same("rtmp://[::1]:19350/live/k", None, ("::1", 19350, false, "live", "k", "rtmp://[::1]:19350/live"));
-    }
-
-    #[test]
-    fn two_fields_keep_the_key_whole_and_the_query_of_the_server() {
-        same("rtmp://h/live/", Some("\tk/1?sign=a%2Fb&x=\n"), ("h", 1935, false, "live", "k/1?sign=a%2Fb&x=", "rtmp://h/live"));
-        same(
-            "rtmps://b.rtmps.youtube.com:443/live2?backup=1",
-            Some("abcd-efgh"),
-            ("b.rtmps.youtube.com", 443, true, "live2?backup=1", "abcd-efgh", "rtmps://b.rtmps.youtube.com:443/live2?backup=1"),
-        );
-        same(
-            "rtmp://tx.push.yximgs.com/live",
-            Some("k"),
-            ("tx.push.yximgs.com", 1935, false, "live", "k", "rtmp://tx.push.yximgs.com/live"),
-        );
-    }
-
-    #[test]
-    fn what_cannot_be_used_is_named() {
-        for (url, key, error) in [
-            ("http://h/live/k", None, TargetError::Scheme),
-            ("h/live/k", None, TargetError::Scheme),
-            ("", None, TargetError::Scheme),
-            ("rtmp:///live/k", None, TargetError::Host),
-            ("rtmp://user:secret@h/live/k", None, TargetError::Host),
-            ("rtmp://h:0/live/k", None, TargetError::Host),
-            ("rtmp://h:70000/live/k", None, TargetError::Host),
-            ("rtmp://h:/live/k", None, TargetError::Host),
-            ("rtmp://h:+1/live/k", None, TargetError::Host),
-            ("rtmp://[::1/live/k", None, TargetError::Host),
-            ("rtmp://h", Some("k"), TargetError::App),
-            ("rtmp://h/", None, TargetError::App),
-            ("rtmp://h//k", None, TargetError::App),
-            ("rtmp://h/live", None, TargetError::Key),
-            ("rtmp://h/live/", None, TargetError::Key),
-            ("rtmp://h/live/?sign=1", None, TargetError::Key),
-            ("rtmp://h/live", Some("a\nb"), TargetError::Key),
-        ] {
-            assert_eq!(parts(url, key).err(), Some(error), "{url:?} {key:?}");
-        }
-    }
-
-    #[test]
-    fn debug_shows_no_secret() {
-        for (url, key) in [("rtmp://h/live-canary/canary?s=canary", None), ("rtmps://h/a?t=canary", Some("canary"))] {
-            let shown = format!("{:?} {:#?}", Target::parse("1", url, key), Target::parse("1", url, key));
-            assert!(!shown.contains("canary") && shown.contains("****"), "{shown}");
-        }
-    }
-
-    #[test]
-    fn only_certificates_can_be_trusted() {
-        let target = |pem: &[u8]| Target::parse("1", "rtmps://h/live/k", None).and_then(|t| t.trusting(pem)).err();
-        assert_eq!(target(b""), Some(TargetError::Certificate));
-        assert_eq!(target(b"-----BEGIN CERTIFICATE-----\n%%\n-----END CERTIFICATE-----\n"), Some(TargetError::Certificate));
-    }
-}
+#[path = "target_tests.rs"]
+mod tests;

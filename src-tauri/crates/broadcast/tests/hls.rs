@@ -4,6 +4,7 @@
 mod support;
 
 use stallcast_broadcast::{FileEvent, HlsSink};
+use stallcast_media::Track;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -11,7 +12,9 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 use support::clip::Clip;
+use support::disk::SmallDisk;
 use support::look::look;
+use support::m3u8::List;
 use support::wait_for;
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -51,19 +54,20 @@ fn segments(list: &str) -> Vec<&str> {
     list.lines().filter(|l| !l.starts_with('#')).collect()
 }
 
-/// What RFC 8216 asks of every list, whatever it holds.
-fn assert_valid(dir: &Path, list: &str) {
-    assert!(list.starts_with("#EXTM3U\n#EXT-X-VERSION:7\n"), "{list}");
-    let target: f64 = tags(list, "#EXT-X-TARGETDURATION:")[0].parse().unwrap();
-    let lengths: Vec<f64> = tags(list, "#EXTINF:").iter().map(|l| l.trim_end_matches(',').parse().unwrap()).collect();
-    let listed = segments(list);
-    assert_eq!(lengths.len(), listed.len());
-    assert_eq!(tags(list, "#EXT-X-PROGRAM-DATE-TIME:").len(), listed.len());
-    assert!(lengths.iter().all(|l| l.round() <= target), "{list}");
-    assert!(list.find("#EXT-X-MAP:") < list.find("#EXTINF:"), "a segment without its init: {list}");
-    for name in listed.into_iter().chain(tags(list, "#EXT-X-MAP:URI=").into_iter().map(|u| u.trim_matches('"'))) {
-        assert!(dir.join(name).is_file(), "{name} is listed and not there");
+/// Is it listed, not only announced?
+fn has_part(list: &str, name: &str) -> bool {
+    list.lines().any(|l| l.starts_with("#EXT-X-PART:") && l.contains(&format!("\"{name}\"")))
+}
+
+/// What the RFC asks of every list, and that what it names is there.
+fn assert_valid(dir: &Path, text: &str) -> List {
+    let list = List::strict(text);
+    for segment in &list.segments {
+        for name in segment.parts.iter().map(|p| &p.uri).chain(&segment.uri).chain([&segment.map]) {
+            assert!(dir.join(name).is_file(), "{name} is listed and not there");
+        }
     }
+    list
 }
 
 #[test]
@@ -75,8 +79,9 @@ fn a_show_is_listed_and_plays() {
     push(&sink, 8.1);
     assert_eq!(events.recv_timeout(LIMIT), Ok(FileEvent::Started));
     let running = wait_for("four segments", LIMIT, || Some(list(&dir)).filter(|l| segments(l).len() == 4));
-    assert_valid(&dir, &running);
-    assert_eq!(segments(&running), ["seg-0.m4s", "seg-1.m4s", "seg-2.m4s", "seg-3.m4s"]);
+    assert_eq!(assert_valid(&dir, &running).segments[3].parts.len(), 4);
+    assert!(running.ends_with("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"part-5-0.m4s\"\n"), "{running}");
+    assert_eq!(segments(&running), ["seg-1.m4s", "seg-2.m4s", "seg-3.m4s", "seg-4.m4s"]);
     assert_eq!(tags(&running, "#EXTINF:"), ["2.000000,"; 4]);
     assert_eq!(tags(&running, "#EXT-X-PROGRAM-DATE-TIME:")[..2], ["2026-11-24T08:30:00.000Z", "2026-11-24T08:30:02.000Z"]);
     assert!(!running.contains("ENDLIST"));
@@ -86,9 +91,11 @@ fn a_show_is_listed_and_plays() {
     assert_valid(&dir, &ended);
     assert!(ended.ends_with("#EXT-X-ENDLIST\n"));
     assert_eq!(segments(&ended).len(), 5, "the rest is a segment too");
+    let parts: usize = names(&dir).iter().filter(|n| n.starts_with("part-")).count();
+    assert_eq!(parts, 17);
     assert_eq!(
-        names(&dir),
-        ["init-0.mp4", "seg-0.m4s", "seg-1.m4s", "seg-2.m4s", "seg-3.m4s", "seg-4.m4s", "stream.m3u8"].map(String::from).into()
+        names(&dir).into_iter().filter(|n| !n.starts_with("part-")).collect::<Vec<_>>(),
+        ["init-0.mp4", "seg-1.m4s", "seg-2.m4s", "seg-3.m4s", "seg-4.m4s", "seg-5.m4s", "stream.m3u8"]
     );
     look(&dir.join("stream.m3u8")).assert_sound(8.1);
     assert!(events.try_recv().is_err());
@@ -102,7 +109,7 @@ fn every_segment_can_be_joined_at() {
     sink.finish(LIMIT);
     for n in 0..3 {
         let joined = folder.path().join("joined.mp4");
-        let parts = ["init-0.mp4".to_owned(), format!("seg-{n}.m4s")].map(|name| fs::read(folder.path().join(name)).unwrap());
+        let parts = ["init-0.mp4".to_owned(), format!("seg-{}.m4s", n + 1)].map(|name| fs::read(folder.path().join(name)).unwrap());
         fs::write(&joined, parts.concat()).unwrap();
         let seen = look(&joined);
         assert_eq!(seen.pictures.len(), 60, "segment {n}");
@@ -120,15 +127,16 @@ fn the_window_slides_and_old_files_go_a_while_later() {
     let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let (path, stopped) = (dir.to_owned(), Arc::clone(&stop));
     let reader = std::thread::spawn(move || {
-        let mut seen = BTreeSet::new();
+        let (mut seen, mut before) = (BTreeSet::new(), None::<List>);
         while !stopped.load(std::sync::atomic::Ordering::Relaxed) {
             let text = list(&path);
             if !text.is_empty() {
-                assert!(text.ends_with(".m4s\n") || text.ends_with("#EXT-X-ENDLIST\n"), "half a list: {text}");
-                for name in segments(&text) {
-                    assert!(path.join(name).is_file(), "{name}");
-                    seen.insert(name.to_owned());
+                let now = assert_valid(&path, &text);
+                if let Some(before) = &before {
+                    now.assert_follows(before);
                 }
+                seen.insert(now.edge());
+                before = Some(now);
             }
         }
         seen.len()
@@ -140,14 +148,14 @@ fn the_window_slides_and_old_files_go_a_while_later() {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
-    let text = wait_for("nineteen segments", LIMIT, || Some(list(dir)).filter(|l| l.contains("seg-18.m4s")));
+    let text = wait_for("nineteen segments", LIMIT, || Some(list(dir)).filter(|l| l.contains("seg-19.m4s")));
     assert_valid(dir, &text);
     assert_eq!(segments(&text).len(), 7);
-    assert_eq!(tags(&text, "#EXT-X-MEDIA-SEQUENCE:"), ["12"]);
-    assert!(dir.join("seg-0.m4s").exists(), "a viewer may still be reading it");
+    assert_eq!(tags(&text, "#EXT-X-MEDIA-SEQUENCE:"), ["13"]);
+    assert!(dir.join("seg-1.m4s").exists(), "a viewer may still be reading it");
     sink.finish(LIMIT);
     stop.store(true, std::sync::atomic::Ordering::Relaxed);
-    assert!(reader.join().unwrap() > 3);
+    assert!(reader.join().unwrap() > 12, "it saw part after part");
 }
 
 #[test]
@@ -155,26 +163,38 @@ fn a_restart_goes_on_and_a_new_show_begins_anew() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
     let (sink, _events) = start(dir, EPOCH);
-    push(&sink, 8.1);
-    wait_for("four segments", LIMIT, || list(dir).contains("seg-3.m4s").then_some(()));
+    // Four segments, two parts of the fifth, and a third that a death cuts off before it is listed.
+    push(&sink, 9.1);
+    wait_for("half a segment", LIMIT, || has_part(&list(dir), "part-5-1.m4s").then_some(()));
     let killed = list(dir);
-    // What kill -9 leaves: no end mark, and half a file under its other name.
-    fs::write(dir.join(".seg-4.m4s.tmp"), "half").unwrap();
+    // What kill -9 leaves: no end mark, a part that nobody was told of, and half a file under its other name.
+    fs::write(dir.join("part-5-2.m4s"), "unlisted").unwrap();
+    fs::write(dir.join(".part-5-3.m4s.tmp"), "half").unwrap();
     std::mem::forget(sink);
 
     let (sink, _events) = start(dir, EPOCH + 12_000);
     assert_eq!(list(dir), killed, "viewers keep what they have until there is more");
     push(&sink, 4.1);
-    let text = wait_for("two more segments", LIMIT, || Some(list(dir)).filter(|l| l.contains("seg-5.m4s")));
-    assert_valid(dir, &text);
-    assert_eq!(segments(&text), ["seg-0.m4s", "seg-1.m4s", "seg-2.m4s", "seg-3.m4s", "seg-4.m4s", "seg-5.m4s"]);
+    let text = wait_for("two more segments", LIMIT, || Some(list(dir)).filter(|l| l.contains("seg-7.m4s")));
+    let (before, after) = (List::strict(&killed), assert_valid(dir, &text));
+    after.assert_follows(&before);
+    assert_eq!(after.whole(), (0..7).map(|n| format!("seg-{}.m4s", n + 1)).collect::<Vec<_>>());
+    let cut = &after.segments[4];
+    assert_eq!((cut.parts.len(), cut.duration), (2, 1.0), "the segment that was growing ends where it was");
+    let parts: Vec<Vec<u8>> = cut.parts.iter().map(|p| fs::read(dir.join(&p.uri)).unwrap()).collect();
+    assert_eq!(fs::read(dir.join("seg-5.m4s")).unwrap(), parts.concat());
     assert_eq!(text.matches("#EXT-X-DISCONTINUITY\n").count(), 1);
     assert_eq!(tags(&text, "#EXT-X-MAP:URI="), ["\"init-0.mp4\"", "\"init-1.mp4\""]);
-    assert_eq!(tags(&text, "#EXT-X-PROGRAM-DATE-TIME:")[4], "2026-11-24T08:30:12.000Z");
-    let after_seam = text.find("#EXT-X-DISCONTINUITY\n").unwrap();
-    assert!(text[..after_seam].ends_with("seg-3.m4s\n"));
-    assert!(!dir.join(".seg-4.m4s.tmp").exists());
+    assert_eq!((after.segments[5].discontinuity, &*after.segments[5].date), (true, "2026-11-24T08:30:12.000Z"));
+    assert!(!dir.join(".part-5-3.m4s.tmp").exists());
     sink.finish(LIMIT);
+    // Both sides of the seam decode alone (ffmpeg's own player does not honour a discontinuity).
+    for (init, segment, pictures) in [("init-0.mp4", "seg-5.m4s", 30), ("init-1.mp4", "seg-6.m4s", 60)] {
+        let joined = dir.join("joined.mp4");
+        fs::write(&joined, [init, segment].map(|name| fs::read(dir.join(name)).unwrap()).concat()).unwrap();
+        let seen = look(&joined);
+        assert_eq!((seen.pictures.len(), &*seen.complaints), (pictures, ""));
+    }
 
     // The show ended; the next one must not offer its tail, and its numbers go on rising.
     let (sink, _events) = start(dir, EPOCH + 30_000);
@@ -182,8 +202,8 @@ fn a_restart_goes_on_and_a_new_show_begins_anew() {
     push(&sink, 2.1);
     let text = wait_for("a new list", LIMIT, || Some(list(dir)).filter(|l| !l.is_empty()));
     assert_valid(dir, &text);
-    assert_eq!(segments(&text), ["seg-7.m4s"]);
-    assert_eq!(tags(&text, "#EXT-X-MEDIA-SEQUENCE:"), ["7"]);
+    assert_eq!(segments(&text), ["seg-9.m4s"]);
+    assert_eq!(tags(&text, "#EXT-X-MEDIA-SEQUENCE:"), ["9"]);
     assert_eq!(tags(&text, "#EXT-X-DISCONTINUITY-SEQUENCE:"), ["1"]);
     assert!(!text.contains("#EXT-X-DISCONTINUITY\n"));
     sink.finish(LIMIT);
@@ -194,7 +214,7 @@ fn a_restart_goes_on_and_a_new_show_begins_anew() {
     assert!(!dir.join("stream.m3u8").exists());
     push(&sink, 2.1);
     let text = wait_for("a new list", LIMIT, || Some(list(dir)).filter(|l| !l.is_empty()));
-    assert_eq!(segments(&text), ["seg-9.m4s"]);
+    assert_eq!(segments(&text), ["seg-11.m4s"]);
     sink.finish(LIMIT);
 }
 
@@ -223,7 +243,7 @@ fn a_damaged_list_is_no_reason_not_to_go_live() {
 }
 
 #[test]
-fn a_segment_is_there_as_soon_as_it_is_whole() {
+fn a_part_is_there_as_soon_as_it_is_whole() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().to_owned();
     let (sink, events) = start(&dir, EPOCH);
@@ -231,8 +251,64 @@ fn a_segment_is_there_as_soon_as_it_is_whole() {
     let player = SHOW.play(move |packet| sink.push(packet));
     assert_eq!(events.recv_timeout(LIMIT), Ok(FileEvent::Started));
     let first = begun.elapsed();
-    eprintln!("first segment after {first:?}");
     // Two seconds of show, 0.44 s of the clip's encoder, and the next keyframe that ends it.
     assert!(first < Duration::from_millis(3200), "{first:?}");
+    let edge = |n: usize| wait_for("a part", LIMIT, || has_part(&list(&dir), &format!("part-2-{n}.m4s")).then(|| begun.elapsed()));
+    edge(1);
+    let behind = edge(2) - Duration::from_millis(3500);
+    eprintln!("first segment after {first:?}, a part {behind:?} after its last picture was shown");
+    assert!(behind < Duration::from_millis(1500), "{behind:?}");
     drop(player);
+}
+
+#[test]
+fn a_hole_in_the_pictures_is_a_discontinuity() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let (sink, _events) = start(dir, EPOCH);
+    // What an overflowing queue leaves: 2.5 s to the next keyframe are missing.
+    for (_, packet) in SHOW.packets(8.6) {
+        if packet.track == Track::Audio || !(3_500_000_000..6_000_000_000).contains(&packet.pts.0) {
+            sink.push(packet);
+        }
+    }
+    sink.finish(LIMIT);
+    let text = list(dir);
+    let list = assert_valid(dir, &text);
+    assert_eq!(list.target, 2);
+    let after = list.segments.iter().position(|s| s.discontinuity).unwrap();
+    assert_eq!(list.segments[after].date, "2026-11-24T08:30:06.000Z");
+    assert!(list.segments[after - 1].duration <= 2.0);
+}
+
+#[test]
+fn a_full_disk_costs_segments_and_never_the_list() {
+    let Some(disk) = SmallDisk::new(4) else { return };
+    let dir = disk.0.path().join("hls");
+    let (sink, events) = start(&dir, EPOCH);
+    push(&sink, 4.6);
+    wait_for("a part", LIMIT, || has_part(&list(&dir), "part-3-0.m4s").then_some(()));
+    let before = assert_valid(&dir, &list(&dir));
+    let ballast = dir.join("ballast");
+    let mut filling = fs::File::create(&ballast).unwrap();
+    while std::io::Write::write(&mut filling, &[7; 4096]).is_ok_and(|n| n > 0) {}
+    let later = |from: f64, to: f64| {
+        for (_, packet) in SHOW.packets(to) {
+            if packet.pts.0 as f64 / 1e9 >= from {
+                sink.push(packet);
+            }
+        }
+    };
+    later(4.6, 8.6);
+    assert_eq!(events.recv_timeout(LIMIT), Ok(FileEvent::Started));
+    assert_eq!(events.recv_timeout(LIMIT), Ok(FileEvent::DiskFull));
+    assert_eq!(assert_valid(&dir, &list(&dir)).whole(), before.whole(), "what was listed still is");
+    drop(filling);
+    fs::remove_file(&ballast).unwrap();
+    later(8.6, 12.1);
+    assert_eq!(events.recv_timeout(LIMIT), Ok(FileEvent::Started), "back by itself");
+    let after = wait_for("the seam", LIMIT, || Some(List::strict(&list(&dir))).filter(|l| l.segments.iter().any(|s| s.discontinuity)));
+    after.assert_follows(&before);
+    sink.finish(LIMIT);
+    assert_valid(&dir, &list(&dir));
 }

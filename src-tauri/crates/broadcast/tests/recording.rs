@@ -13,6 +13,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use support::clip::Clip;
+use support::disk::SmallDisk;
 use support::look::look;
 use support::wait_for;
 
@@ -69,7 +70,7 @@ fn a_running_recording_plays_and_a_finished_one_is_plain() {
         let finished = look(&path);
         finished.assert_sound(10.0);
         assert_eq!(finished.pictures[0], 0.0);
-        assert!(!recover(&path).unwrap(), "a finished one needs no repair");
+        assert!(recover(&path).unwrap().is_none(), "a finished one needs no repair");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
     }
 }
@@ -155,13 +156,13 @@ fn kill_9_loses_less_than_a_second() {
 
     let before = look(&path);
     assert!(before.pictures.len() > 90, "plays as it is");
-    assert!(recover(&path).unwrap());
+    assert!(recover(&path).unwrap().is_some_and(|length| length > Duration::ZERO));
     assert_eq!(boxes(&path)[..2], ["ftyp", "moov"]);
     let after = look(&path);
     let lost = pushed as f64 / 1000.0 - after.pictures.last().unwrap();
     assert!(lost < 1.0, "{lost} s lost");
     after.assert_sound(after.pictures.len() as f64 / 30.0);
-    assert!(!recover(&path).unwrap());
+    assert!(recover(&path).unwrap().is_none());
 }
 
 /// A fragmented recording, as a crash leaves it.
@@ -174,7 +175,8 @@ fn unfinished(folder: &Path) -> PathBuf {
     }
     events.recv_timeout(LIMIT).unwrap();
     wait_for("seven fragments", LIMIT, || (boxes(&running).iter().filter(|b| *b == "moof").count() >= 7).then_some(()));
-    assert!(!recover(&running).unwrap(), "one that runs is left alone");
+    let refused = recover(&running).expect_err("one that runs is left alone");
+    assert_eq!(refused.kind(), std::io::ErrorKind::WouldBlock);
     fs::copy(&running, &copy).unwrap();
     copy
 }
@@ -191,12 +193,12 @@ fn a_cut_off_tail_is_dropped_wherever_the_cut_is() {
         last_moof + usize::from_be_bytes([0, 0, 0, 0, whole[last_moof], whole[last_moof + 1], whole[last_moof + 2], whole[last_moof + 3]]);
     for at in [whole.len() - 1, last_mdat + 100, last_mdat + 5, last_moof + 40, last_moof + 3] {
         fs::write(&cut, &whole[..at]).unwrap();
-        assert!(recover(&cut).unwrap());
+        assert!(recover(&cut).unwrap().is_some());
         let seen = look(&cut);
         seen.assert_sound(3.0);
     }
     fs::write(&cut, [&whole[..], &[0xA5; 5000]].concat()).unwrap();
-    assert!(recover(&cut).unwrap());
+    assert!(recover(&cut).unwrap().is_some());
     look(&cut).assert_sound(3.5);
 }
 
@@ -209,7 +211,7 @@ fn what_is_no_unfinished_recording_is_left_as_it_is() {
     let init = moov.windows(4).position(|w| w == b"moof").unwrap() - 4;
     for content in [&b""[..], b"no mp4 at all", &[0; 64], &[0xFF; 64], &moov[..init], &moov[..init - 7]] {
         fs::write(&path, content).unwrap();
-        assert!(!recover(&path).unwrap());
+        assert!(recover(&path).unwrap().is_none());
         assert_eq!(fs::read(&path).unwrap(), content);
     }
 }
@@ -230,24 +232,6 @@ fn an_existing_file_is_replaced_only_when_asked_for() {
     assert!(matches!(start(folder.path(), true), Err(RecordError::Unwritable(_))));
 }
 
-/// A disk of `megabytes`, gone with the value. `None` where this user may not mount.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn new(megabytes: u32) -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let size = format!("size={megabytes}m");
-        let done = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(folder.path()).stderr(Stdio::null()).status();
-        done.is_ok_and(|s| s.success()).then_some(Self(folder))
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
-    }
-}
-
 #[test]
 fn a_full_disk_ends_the_recording_and_keeps_it() {
     let Some(disk) = SmallDisk::new(2) else {
@@ -263,6 +247,7 @@ fn a_full_disk_ends_the_recording_and_keeps_it() {
     }
     assert_eq!(events.recv_timeout(LIMIT), Ok(FileEvent::Started));
     assert_eq!(events.recv_timeout(LIMIT), Ok(FileEvent::DiskLow { minutes: 0 }));
+    assert_eq!(events.recv_timeout(LIMIT), Ok(FileEvent::DiskTight { percent: 50, minutes: 0 }), "asked for less before it stops");
     assert_eq!(events.recv_timeout(LIMIT), Ok(FileEvent::DiskFull));
     assert_eq!(sink.disk_minutes(), Some(0));
     sink.finish(LIMIT);

@@ -137,6 +137,39 @@ fn a_dead_ingest_is_found_again_as_soon_as_it_is_back() {
     assert!(seen.offsets().iter().all(|o| o.abs() < 0.003), "{:?}", seen.offsets());
 }
 
+/// What a load balancer does while everything behind it is dead: takes the connection and closes it.
+#[test]
+fn a_port_without_a_server_behind_it_is_looked_for_at_a_steady_pace() {
+    let mut nginx = Nginx::start(None);
+    let proxy = Proxy::start(nginx.address());
+    let publication = Publication::start(target(&Nginx::url(proxy.address()), "show"), &WILLING);
+    publication.expect(&SinkEvent::Accepted, secs(5.0));
+    nginx.kill();
+    publication.expect(&SinkEvent::Lost, secs(5.0));
+    let before = proxy.accepted();
+    // Twenty at half a second each are ten seconds; waits that grow to five would take a minute and a half.
+    wait_for("twenty more tries", secs(40.0), || (proxy.accepted() >= before + 20).then_some(()));
+    nginx.run();
+    let back = publication.expect(&SinkEvent::Back, secs(6.0));
+    eprintln!("back after {back:?}");
+    publication.finish(secs(2.0));
+}
+
+#[test]
+fn nobody_there_is_told_once_and_tried_on() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let silent = Publication::start(target(&Nginx::url(free), "k"), &WILLING);
+    let nameless = Publication::start(target("rtmp://no-such-host.invalid/live", "k"), &WILLING);
+    silent.expect(&SinkEvent::Unreachable { named: true }, secs(8.0));
+    nameless.expect(&SinkEvent::Unreachable { named: false }, secs(8.0));
+    assert!(silent.events.recv_timeout(secs(1.0)).is_err(), "once");
+    assert_eq!(silent.figures().phase, LinkPhase::Connecting);
+    // Somebody comes after all: accepted, and the bad news is answered.
+    let _nginx = Nginx::at(free, None, None);
+    silent.expect(&SinkEvent::Accepted, secs(6.0));
+    silent.expect(&SinkEvent::Back, secs(1.0));
+}
+
 #[test]
 fn a_name_on_air_is_refused_for_good_and_the_first_publisher_not_disturbed() {
     let nginx = Nginx::start(None);
@@ -161,11 +194,65 @@ fn a_platform_that_still_holds_the_old_connection_is_asked_until_it_lets_go() {
     // Our side is cut off, the server's is not: it answers BadName.
     proxy.cut_clients();
     publication.expect(&SinkEvent::Lost, secs(5.0));
+    publication.expect(&SinkEvent::Held, secs(5.0));
     wait_for("two refused tries", secs(10.0), || (proxy.accepted() >= 3).then_some(()));
     assert_eq!(publication.figures().phase, LinkPhase::Reconnecting, "refused, but not for good");
     proxy.release_server();
     let back = publication.expect(&SinkEvent::Back, secs(6.0));
     eprintln!("let go: back after {back:?}");
+}
+
+/// `%41` as `A`: the server escapes what it asks about.
+fn unescaped(text: &str) -> String {
+    let mut out = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let digits = after.get(..2).filter(|_| *first == b'%').and_then(|d| u8::from_str_radix(std::str::from_utf8(d).ok()?, 16).ok());
+        out.push(digits.unwrap_or(*first));
+        rest = if digits.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn a_signed_address_arrives_byte_for_byte() {
+    // Slashes, percent signs, repeated and empty values: what platforms sign.
+    const NAME: &str = "stream-4c9d_x";
+    const QUERY: &str = "txSecret=a/b%2Fc==&txTime=5F6A&auth_key=1-0-0-%e4&x=&sign=A+B/~";
+    let door = TcpListener::bind("127.0.0.1:0").unwrap();
+    let nginx = Nginx::start(Some(door.local_addr().unwrap()));
+    let (tell, asked) = channel();
+    std::thread::spawn(move || {
+        for mut question in door.incoming().map_while(Result::ok) {
+            let mut text = vec![];
+            // Head and body: the body ends with what was asked for.
+            while !String::from_utf8_lossy(&text).contains("type=live") || !text.ends_with(QUERY.as_bytes()) {
+                let mut some = [0; 4096];
+                match question.read(&mut some) {
+                    Ok(n) if n > 0 => text.extend_from_slice(&some[..n]),
+                    _ => break,
+                }
+            }
+            let _ = question.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            let _ = tell.send(String::from_utf8_lossy(&text).into_owned());
+        }
+    });
+    let server = format!("rtmp://{}/guarded", nginx.address());
+    let key = format!("{NAME}?{QUERY}");
+    for (url, key) in [(format!(" {server}/{key}\n"), None), (format!("{server}/"), Some(format!("\u{feff}{key}\r\n")))] {
+        let target = Target::parse("t", &url, key.as_deref()).unwrap();
+        let publication = Publication::start(target, &WILLING);
+        publication.expect(&SinkEvent::Accepted, secs(5.0));
+        publication.finish(secs(2.0));
+        let question = asked.recv_timeout(secs(5.0)).unwrap();
+        let body = question.split_once("\r\n\r\n").unwrap().1;
+        let (known, query) = body.split_once("&type=live&").unwrap_or_else(|| panic!("{body}"));
+        assert_eq!(query, QUERY);
+        let value = |name: &str| known.split('&').find_map(|p| p.strip_prefix(name)?.strip_prefix('=')).map(unescaped);
+        assert_eq!(value("name").as_deref(), Some(NAME), "{known}");
+        assert_eq!(value("app").as_deref(), Some("guarded"), "{known}");
+        assert_eq!(value("tcurl"), Some(server.clone()), "{known}");
+    }
 }
 
 #[test]

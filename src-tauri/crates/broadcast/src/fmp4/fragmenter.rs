@@ -2,7 +2,7 @@ use super::init::{Edit, init};
 use super::{AUDIO, DISPOSABLE, PREDICTED, SYNC, VIDEO, encoding, video_scale};
 use bytes::Bytes;
 use mp4_atom::{Encode, Mfhd, Moof, Tfdt, Tfhd, Traf, Trun, TrunEntry, TrunSamples};
-use stallcast_media::{NANOS_PER_MS, NANOS_PER_SEC, Packet, Pts, StreamConfig, Track};
+use stallcast_media::{NANOS_PER_MS, NANOS_PER_SEC, Packet, Pts, StreamConfig, Track, VideoConfig};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
@@ -52,6 +52,19 @@ impl Timeline {
     }
 }
 
+/// What comes after a fragment.
+#[derive(Debug, Clone, Copy)]
+struct Next {
+    dts: Pts,
+    keyframe: bool,
+}
+
+impl From<&Packet> for Next {
+    fn from(packet: &Packet) -> Self {
+        Self { dts: packet.dts, keyframe: packet.keyframe }
+    }
+}
+
 struct Sample {
     duration: i64,
     composition: i64,
@@ -65,6 +78,13 @@ impl Fragmenter {
         init(&config, Edit { video: 0, audio: 0 })?;
         let video_scale = video_scale(config.video.fps);
         Ok(Self { config, video_scale, timeline: None, video: vec![], audio: VecDeque::new(), sequence: 0 })
+    }
+
+    /// Nanoseconds of the longest fragment without a hole, rounded up to whole milliseconds.
+    pub fn part_target(&self) -> i64 {
+        let frame = NANOS_PER_SEC / i64::from(self.config.video.fps.max(1));
+        let frames = (FRAGMENT + frame / 2 - 1) / frame;
+        (frames.max(1) * frame + NANOS_PER_MS - 1) / NANOS_PER_MS * NANOS_PER_MS
     }
 
     /// The init segment; `None` before the first keyframe.
@@ -95,9 +115,34 @@ impl Fragmenter {
         };
         // Whole frames: the one nearest to the half second begins the next.
         let done = packet.keyframe || packet.dts - first.dts + packet.duration / 2 >= FRAGMENT;
-        let fragment = if done { Some(self.cut(Some(&packet))?) } else { None };
+        let fragment = if done { Some(self.cut(Some((&*packet).into()))?) } else { None };
         self.video.push(packet);
         Ok(fragment)
+    }
+
+    /// Does this packet belong to the stream whose init segment was given? Not if another encoder made it.
+    pub fn fits(&self, packet: &Packet) -> bool {
+        packet.config.as_ref().is_none_or(|config| self.config.video.decodes(config))
+    }
+
+    /// Another encoder's first keyframe comes next: gives what is left of the stream before it. Afterwards there is a new
+    /// init segment and a new time line; sound that belongs to the new pictures is kept for them.
+    pub fn renew(&mut self, first: &Packet) -> io::Result<Option<Fragment>> {
+        let (mut audio, mut last) = (VecDeque::new(), None);
+        if let Some(timeline) = self.timeline
+            && !self.video.is_empty()
+        {
+            // A decoder runs in with what the old stream has too.
+            let priming = Pts::from_ticks(i64::from(self.config.audio.priming), self.config.audio.rate).0;
+            audio.extend(self.audio.iter().filter(|p| p.pts < first.pts && p.pts >= first.pts + -priming).cloned());
+            // In the old encoder's count: the other may hold its pictures back for another time.
+            last = Some(self.cut(Some(Next { dts: first.pts + -timeline.reorder, ..first.into() }))?);
+        }
+        let Some(video) = &first.config else { return Ok(last) };
+        let config = StreamConfig { video: VideoConfig::clone(video), audio: self.config.audio.clone() };
+        audio.append(&mut self.audio);
+        *self = Self { audio, ..Self::new(config)? };
+        Ok(last)
     }
 
     /// What is left.
@@ -118,7 +163,7 @@ impl Fragmenter {
     }
 
     /// Ends the fragment before `next`, or with everything there is.
-    fn cut(&mut self, next: Option<&Packet>) -> io::Result<Fragment> {
+    fn cut(&mut self, next: Option<Next>) -> io::Result<Fragment> {
         let timeline = self.timeline.ok_or_else(|| io::Error::other("a fragment before the first keyframe"))?;
         let video = std::mem::take(&mut self.video);
         let upto = next.map(|n| n.dts + timeline.reorder);

@@ -1,39 +1,38 @@
-//! HLS as a sink: one folder with `stream.m3u8`, `init-N.mp4` and `seg-N.m4s`, which a web server serves as they are.
+//! Low-latency HLS as a sink: one folder with `stream.m3u8`, `init-N.mp4`, `seg-N.m4s` and `part-N-I.m4s`. A web server
+//! that can hold back its answer (the local shop) serves it part by part; any other serves it segment by segment.
 
+mod date;
+mod folder;
+mod parse;
 mod playlist;
 
+use crate::FileEvent;
 use crate::disk::is_full;
 use crate::fmp4::{Fragment, Fragmenter};
-use crate::{FileEvent, replace};
-use playlist::{Playlist, Segment, number};
+use folder::Folder;
 use stallcast_clock::spawn_thread;
 use stallcast_media::queue::{PacketQueue, Taken};
-use stallcast_media::{NANOS_PER_MS, Packet, StreamConfig};
-use std::collections::VecDeque;
+use stallcast_media::{Packet, StreamConfig};
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-const PLAYLIST: &str = "stream.m3u8";
 const QUEUE: Duration = Duration::from_secs(10);
 const QUEUE_BYTES: usize = 32 << 20;
 /// Longest wait of the writer for a packet.
 const PATIENCE: Duration = Duration::from_millis(250);
-/// A file stays this long after it left the playlist: a viewer may have read the list just before.
-const LINGER: Duration = Duration::from_secs(20);
-/// An interrupted playlist younger than this goes on; an older one was another show.
-const GO_ON_MS: i64 = 60_000;
-/// Segments in a row that could not be written, for another reason than a full disk, before giving up.
+/// Segments in a row with a part that could not be written, for another reason than a full disk, before giving up.
 const PATIENT_FOR: u32 = 5;
 
 /// Writes the show as HLS into one folder.
 ///
-/// Two-second segments cut at keyframes, a sliding playlist of about 14 s, everything written under another name and
-/// then moved, so that a reader never sees half a file. After an engine restart the playlist goes on: numbers keep
-/// rising, a discontinuity and a new init segment mark the seam.
+/// Two-second segments cut at keyframes, each told as it grows in parts of half a second (the fragments of the
+/// recording), a sliding playlist of about 14 s, everything written under another name and then moved, so that a reader
+/// never sees half a file. After an engine restart the playlist goes on: numbers keep rising, a discontinuity and a new
+/// init segment mark the seam.
 pub struct HlsSink {
     queue: PacketQueue,
     done: Receiver<()>,
@@ -53,11 +52,11 @@ impl HlsSink {
     ) -> io::Result<Self> {
         let fragmenter = Fragmenter::new(config)?;
         fs::create_dir_all(dir)?;
-        let writer = Writer::open(dir, program_epoch_ms)?;
+        let folder = Folder::open(dir, program_epoch_ms, fragmenter.part_target())?;
         let queue = PacketQueue::new(QUEUE, QUEUE_BYTES);
         let (done, finished) = channel();
         let input = queue.clone();
-        let packager = Packager { fragmenter, writer, open: vec![], healthy: false, failures: 0, on_event };
+        let packager = Packager { fragmenter, folder, healthy: false, failures: 0, on_event };
         spawn_thread("hls", move || packager.run(&input, &done))?;
         Ok(Self { queue, done: finished })
     }
@@ -82,13 +81,11 @@ impl Drop for HlsSink {
     }
 }
 
-/// The thread: packets → fragments → segments.
+/// The thread: packets → fragments → parts and segments.
 struct Packager<F> {
     fragmenter: Fragmenter,
-    writer: Writer,
-    /// Fragments of the segment that is growing.
-    open: Vec<Fragment>,
-    /// The last segment is on the disk and listed.
+    folder: Folder,
+    /// The last part is on the disk and listed.
     healthy: bool,
     failures: u32,
     on_event: F,
@@ -111,30 +108,44 @@ impl<F: Fn(FileEvent)> Packager<F> {
     fn package(&mut self, queue: &PacketQueue) -> io::Result<()> {
         loop {
             let fragment = match queue.pop(PATIENCE) {
-                Taken::Item(packet) => self.fragmenter.push(packet)?,
+                Taken::Item(packet) => {
+                    if !self.fragmenter.fits(&packet) {
+                        self.follow_encoder(&packet)?;
+                    }
+                    self.fragmenter.push(packet)?
+                }
                 Taken::Timeout => None,
                 Taken::Closed => break,
             };
             if let Some(fragment) = fragment {
-                self.add(fragment)?;
+                self.add(&fragment)?;
             }
         }
         if let Some(fragment) = self.fragmenter.finish()? {
-            self.add(fragment)?;
+            self.add(&fragment)?;
         }
-        self.writer.end()
+        self.folder.end()
     }
 
-    fn add(&mut self, fragment: Fragment) -> io::Result<()> {
-        let closes = fragment.closes;
-        self.open.push(fragment);
-        if !closes {
-            return Ok(());
-        }
-        let fragments = std::mem::take(&mut self.open);
+    /// Another encoder made this keyframe: a seam in the playlist and a new init segment.
+    fn follow_encoder(&mut self, first: &Packet) -> io::Result<()> {
         let init = self.fragmenter.init()?.unwrap_or_default();
-        match self.writer.add(&init, &fragments) {
-            Ok(()) => {
+        if let Some(fragment) = self.fragmenter.renew(first)? {
+            self.add_to(&init, &fragment)?;
+        }
+        self.folder.begin_anew();
+        Ok(())
+    }
+
+    fn add(&mut self, fragment: &Fragment) -> io::Result<()> {
+        let init = self.fragmenter.init()?.unwrap_or_default();
+        self.add_to(&init, fragment)
+    }
+
+    fn add_to(&mut self, init: &[u8], fragment: &Fragment) -> io::Result<()> {
+        match self.folder.add(init, fragment) {
+            Ok(false) => {}
+            Ok(true) => {
                 self.failures = 0;
                 if !std::mem::replace(&mut self.healthy, true) {
                     (self.on_event)(FileEvent::Started);
@@ -149,7 +160,7 @@ impl<F: Fn(FileEvent)> Packager<F> {
                 self.failures = 1;
             }
             Err(error) => {
-                tracing::warn!(%error, "segment not written");
+                tracing::warn!(%error, "part not written");
                 self.failures += 1;
                 if self.failures > PATIENT_FOR {
                     return Err(error);
@@ -157,147 +168,5 @@ impl<F: Fn(FileEvent)> Packager<F> {
             }
         }
         Ok(())
-    }
-}
-
-/// What is in the folder.
-struct Writer {
-    dir: PathBuf,
-    epoch_ms: i64,
-    list: Playlist,
-    /// Name of our init segment, once it is written.
-    init: Option<String>,
-    next_init: u64,
-    /// The next segment does not follow the last listed one.
-    seam: bool,
-    /// Files that left the playlist, and since when.
-    retired: VecDeque<(Instant, String)>,
-}
-
-impl Writer {
-    /// Goes on from what an interrupted run left, or clears away what an ended one did.
-    fn open(dir: &Path, epoch_ms: i64) -> io::Result<Self> {
-        let path = dir.join(PLAYLIST);
-        let old = match fs::read_to_string(&path) {
-            Ok(text) => Playlist::parse(&text),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => None,
-            Err(e) if e.kind() == io::ErrorKind::InvalidData => None,
-            Err(e) => return Err(e),
-        };
-        let mut names: Vec<String> = vec![];
-        for entry in fs::read_dir(dir)? {
-            if let Ok(name) = entry?.file_name().into_string() {
-                names.push(name);
-            }
-        }
-        let after = |prefix, suffix| names.iter().filter_map(|n| number(n, prefix, suffix)).max().map_or(0, |n| n + 1);
-        let mut list = old.unwrap_or_else(|| Playlist { sequence: after("seg-", ".m4s"), ..Playlist::default() });
-        let goes_on = !list.ended && list.segments.back().is_some_and(|s| (epoch_ms - s.end_ms()).abs() < GO_ON_MS);
-        if !goes_on {
-            while list.drop_first().is_some() {}
-            list.ended = false;
-            match fs::remove_file(&path) {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-                _ => {}
-            }
-        }
-        let now = Instant::now();
-        let mut writer = Self {
-            dir: dir.to_owned(),
-            epoch_ms,
-            seam: goes_on,
-            init: None,
-            next_init: after("init-", ".mp4"),
-            list,
-            retired: VecDeque::new(),
-        };
-        for name in names {
-            let ours = number(&name, "seg-", ".m4s").or_else(|| number(&name, "init-", ".mp4")).is_some();
-            if ours && !writer.lists(&name) {
-                writer.retired.push_back((now, name));
-            } else if name.starts_with('.') && name.ends_with(".tmp") {
-                let _ = fs::remove_file(dir.join(name));
-            }
-        }
-        Ok(writer)
-    }
-
-    fn lists(&self, name: &str) -> bool {
-        self.init.as_deref() == Some(name) || self.list.segments.iter().any(|s| s.name == name || s.init == name)
-    }
-
-    /// Writes one segment and lists it.
-    fn add(&mut self, init: &[u8], fragments: &[Fragment]) -> io::Result<()> {
-        let written = self.write(init, fragments);
-        if written.is_err() {
-            // What comes next does not follow what is listed.
-            self.seam = true;
-        }
-        self.sweep();
-        written
-    }
-
-    fn write(&mut self, init: &[u8], fragments: &[Fragment]) -> io::Result<()> {
-        let Some(first) = fragments.first() else { return Ok(()) };
-        let init = match &self.init {
-            Some(name) => name.clone(),
-            None => {
-                let name = format!("init-{}.mp4", self.next_init);
-                replace::write(&self.dir.join(&name), init)?;
-                self.next_init += 1;
-                self.init.insert(name).clone()
-            }
-        };
-        let name = format!("seg-{}.m4s", self.list.next());
-        let bytes: Vec<&[u8]> = fragments.iter().map(|f| f.bytes.as_ref()).collect();
-        replace::write(&self.dir.join(&name), &bytes.concat())?;
-        let segment = Segment {
-            name,
-            init,
-            duration: fragments.iter().map(|f| f.duration).sum(),
-            date_ms: self.epoch_ms + first.start.0 / NANOS_PER_MS,
-            discontinuity: self.seam && !self.list.segments.is_empty(),
-        };
-        let before = self.list.clone();
-        let gone = self.list.push(segment);
-        if let Err(error) = replace::write(&self.dir.join(PLAYLIST), self.list.render().as_bytes()) {
-            self.list = before;
-            return Err(error);
-        }
-        self.seam = false;
-        let now = Instant::now();
-        for segment in gone {
-            if !self.lists(&segment.init) && !self.retired.iter().any(|(_, n)| *n == segment.init) {
-                self.retired.push_back((now, segment.init));
-            }
-            self.retired.push_back((now, segment.name));
-        }
-        Ok(())
-    }
-
-    /// Deletes what left the playlist long enough ago.
-    fn sweep(&mut self) {
-        while let Some((since, name)) = self.retired.front() {
-            if since.elapsed() < LINGER {
-                break;
-            }
-            // A number given back after a crash may be in use again.
-            if !self.lists(name)
-                && let Err(error) = fs::remove_file(self.dir.join(name))
-                && error.kind() != io::ErrorKind::NotFound
-            {
-                tracing::debug!(%name, %error, "old segment not removed");
-            }
-            self.retired.pop_front();
-        }
-    }
-
-    /// Marks the stream as ended. Without one segment there is nothing to mark.
-    fn end(&mut self) -> io::Result<()> {
-        if self.list.segments.is_empty() {
-            return Ok(());
-        }
-        self.list.ended = true;
-        replace::write(&self.dir.join(PLAYLIST), self.list.render().as_bytes())
     }
 }

@@ -202,6 +202,7 @@ mod tests {
             keyframe,
             disposable: false,
             payload: Bytes::from_static(&[0; 10]),
+            config: None,
         })
     }
 

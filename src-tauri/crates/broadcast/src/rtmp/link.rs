@@ -1,15 +1,19 @@
+//! Keeps one publication alive: tries, refusals, losses and returns, until stopped or refused for good.
+
+mod dial;
+mod live;
+mod publish;
+
 use super::feed::Feed;
 use super::resolve::Resolver;
-use super::session::{News, ProtocolError, Session, Stage};
-use super::socket::{Dial, wait};
-use super::wire::{Wire, is_distrust};
+use super::session::Stage;
 use crate::{LinkFigures, LinkPhase, SinkEvent, Target};
+use dial::{Dialed, Opened};
+use live::Live;
+use publish::{Ended, Slow};
 use stallcast_clock::Backoff;
 use stallcast_media::queue::PacketQueue;
-use stallcast_media::{Pts, StreamConfig, Track};
-use std::io;
-use std::net::TcpStream;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use stallcast_media::{Pts, StreamConfig};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,31 +21,15 @@ use std::time::{Duration, Instant};
 const TURN: Duration = Duration::from_millis(20);
 /// A fresh connection is tried this often: TCP's own retries grow apart, ours must not.
 const PROBE_EACH: Duration = Duration::from_millis(500);
-/// The older of two tries gets this long, for hosts that are slow to answer.
-const DIAL: Duration = Duration::from_secs(5);
-/// From a TCP connection to `NetStream.Publish.Start`.
-const SETUP: Duration = Duration::from_secs(8);
-/// Bytes wait and none is acknowledged for this long: the peer or the link is gone.
-const STUCK: Duration = Duration::from_millis(3500);
-/// A keyframe this old is still a good beginning: for the first session nothing of the show is left out, a later one
-/// begins near the present.
-const FIRST_AGE: Duration = Duration::from_millis(2500);
+/// A keyframe this old is still a good beginning: near the present.
 const AGE: Duration = Duration::from_secs(1);
 /// Once it was accepted, a platform may hold the old connection for this long and refuse the new one.
 const HELD: Duration = Duration::from_secs(120);
 const HELD_RETRY: Duration = Duration::from_secs(1);
 /// A session shorter than this ended by the server's will: do not hammer it.
 const SHORT: Duration = Duration::from_secs(5);
-/// Serialized bytes beyond which no more are taken from the queue, where they can still be dropped.
-const OUT: usize = 64 << 10;
-/// Least kernel send buffer; else one second of the stream.
-const SEND_BUFFER: usize = 128 << 10;
 /// Figures and health are looked at this often.
 const LOOK_EACH: Duration = Duration::from_millis(100);
-/// Behind by this much is slow; well below it for a while is not.
-const SLOW: Duration = Duration::from_millis(1500);
-const CALM: Duration = Duration::from_millis(500);
-const CALM_FOR: Duration = Duration::from_secs(5);
 
 /// Status of a refusal that came without the server's words.
 const CLOSED: &str = "Connection.Closed";
@@ -73,125 +61,6 @@ impl Shared {
     }
 }
 
-/// A session on its socket.
-struct Live {
-    wire: Wire,
-    session: Session,
-    /// Bytes of `session.out` already given to the wire.
-    at: usize,
-    sent: u64,
-    /// Time 0 of this publication on the program's timeline.
-    origin: Option<Pts>,
-    /// What the peer had acknowledged when last looked at, and since when that has not grown.
-    delivered: u64,
-    quiet_since: Instant,
-}
-
-impl Live {
-    fn new(wire: Wire, session: Session) -> Self {
-        Self { wire, session, at: 0, sent: 0, origin: None, delivered: 0, quiet_since: Instant::now() }
-    }
-
-    fn pending(&self) -> usize {
-        self.session.out.len() - self.at
-    }
-
-    fn wants_write(&self) -> bool {
-        self.pending() > 0 || self.wire.wants_write()
-    }
-
-    /// Gives the wire what it takes.
-    fn send(&mut self) -> io::Result<()> {
-        while self.at < self.session.out.len() {
-            let taken = self.wire.write(&self.session.out[self.at..])?;
-            if taken == 0 {
-                break;
-            }
-            self.at += taken;
-            self.sent += taken as u64;
-        }
-        if self.at == self.session.out.len() {
-            self.session.out.clear();
-            self.at = 0;
-        }
-        self.wire.flush().map(drop)
-    }
-
-    fn receive(&mut self) -> Result<Option<News>, Trouble> {
-        let mut bytes = vec![];
-        let read = self.wire.read(&mut bytes);
-        // A server's bytes are a stranger's: a fault in reading them ends this session, not the show.
-        let session = &mut self.session;
-        let news = catch_unwind(AssertUnwindSafe(|| session.input(&bytes))).unwrap_or_else(|_| Err(ProtocolError::fault()))?;
-        if news.is_none() {
-            read?;
-        }
-        Ok(news)
-    }
-
-    /// Has the peer taken anything since the last look, or nothing to take?
-    fn progress(&mut self) -> bool {
-        let delivered = self.wire.delivered();
-        let idle = !self.wants_write() && self.wire.unsent().unwrap_or(0) == 0;
-        let moved = delivered > self.delivered;
-        self.delivered = delivered;
-        if moved || idle {
-            self.quiet_since = Instant::now();
-        }
-        moved
-    }
-
-    fn waiting(&self) -> u64 {
-        self.pending() as u64 + self.wire.unsent().unwrap_or(0)
-    }
-}
-
-/// Why a session is none.
-enum Trouble {
-    Io(io::Error),
-    Protocol(ProtocolError),
-}
-
-impl From<io::Error> for Trouble {
-    fn from(e: io::Error) -> Self {
-        Self::Io(e)
-    }
-}
-
-impl From<ProtocolError> for Trouble {
-    fn from(e: ProtocolError) -> Self {
-        Self::Protocol(e)
-    }
-}
-
-/// How looking for a connection ended.
-enum Dialed {
-    Connected(TcpStream),
-    /// The session that was stuck moves again.
-    Revived(Box<Live>),
-    Stop,
-}
-
-/// How setting up a session ended.
-enum Opened {
-    Live(Box<Live>),
-    Refused(String),
-    /// The server closed, or does not speak RTMP, at this stage.
-    HungUp(Stage),
-    TimedOut,
-    NotTrusted,
-    Stop,
-}
-
-/// How a session ended.
-enum Ended {
-    Lost,
-    /// Nothing moves; the session is kept, in case it does again.
-    Stuck(Box<Live>),
-    Refused(String),
-    Stop(Box<Live>, Instant),
-}
-
 /// The thread of one destination.
 pub(super) struct Link<E, K> {
     target: Target,
@@ -207,18 +76,13 @@ pub(super) struct Link<E, K> {
     /// A loss was told and no return yet.
     lost: bool,
     keyframe_asked: Option<Instant>,
+    /// It was told that nobody answers.
+    unreachable: bool,
     /// Since when the platform refuses what it had accepted.
     held_since: Option<Instant>,
     /// Times in a row that the server hung up without a word.
     hang_ups: u32,
     slow: Slow,
-}
-
-#[derive(Default)]
-struct Slow {
-    told: bool,
-    calm_since: Option<Instant>,
-    dropped: u64,
 }
 
 impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
@@ -238,6 +102,7 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
             accepted: false,
             lost: false,
             keyframe_asked: None,
+            unreachable: false,
             held_since: None,
             hang_ups: 0,
             slow: Slow::default(),
@@ -271,7 +136,11 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
                     if let Some(Live { wire, .. }) = stuck.take().map(|l: Box<Live>| *l) {
                         wire.abort();
                     }
-                    let stage = match self.open(stream) {
+                    let opened = self.open(stream);
+                    // A port without a server behind it (what stands before one that is dead): it has not answered, so this is
+                    // looked for at the same pace as a host that is not there.
+                    let no_answer = self.accepted && matches!(opened, Opened::HungUp(Stage::Handshake));
+                    let stage = match opened {
                         Opened::Live(live) => Ok(live),
                         Opened::Stop => return None,
                         Opened::NotTrusted => Err(Some(NOT_TRUSTED.to_owned())),
@@ -282,7 +151,10 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
                             let most = if stage >= Stage::Publish { 3 } else { 6 };
                             Err((!self.accepted && self.hang_ups >= most).then(|| CLOSED.to_owned()))
                         }
-                        Opened::TimedOut => Err(None),
+                        Opened::TimedOut => {
+                            self.tell_unreachable(true);
+                            Err(None)
+                        }
                     };
                     match stage {
                         Ok(live) => (live, false),
@@ -295,7 +167,7 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
                             continue;
                         }
                         Err(None) => {
-                            let wait = self.backoff.next_wait();
+                            let wait = if no_answer { PROBE_EACH } else { self.backoff.next_wait() };
                             self.pause(wait);
                             continue;
                         }
@@ -335,7 +207,23 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
 
     /// A refusal is final if this destination never accepted in this show, or has refused for too long since.
     fn is_final(&mut self) -> bool {
-        !self.accepted || self.held_since.get_or_insert_with(Instant::now).elapsed() >= HELD
+        if !self.accepted {
+            return true;
+        }
+        let Some(since) = self.held_since else {
+            self.held_since = Some(Instant::now());
+            (self.on_event)(SinkEvent::Held);
+            return false;
+        };
+        since.elapsed() >= HELD
+    }
+
+    /// Once, and only before it was accepted: afterwards the loss has been told.
+    fn tell_unreachable(&mut self, named: bool) {
+        if !self.accepted && !std::mem::replace(&mut self.unreachable, true) {
+            tracing::warn!(host = self.target.host(), named, "nobody answers");
+            (self.on_event)(SinkEvent::Unreachable { named });
+        }
     }
 
     fn lose(&mut self, why: &str) {
@@ -363,184 +251,11 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
         self.figure(|_| {});
     }
 
-    /// Looks for a TCP connection, for ever: one fresh try each [`PROBE_EACH`], at most two at once.
-    fn dial(&mut self, stuck: &mut Option<Box<Live>>) -> Dialed {
-        let kbps = self.config.video.kbps + self.config.audio.kbps;
-        let buffer = usize::try_from(kbps).map_or(SEND_BUFFER, |kbps| (kbps * 125).max(SEND_BUFFER));
-        let mut dials: Vec<Dial> = vec![];
-        let mut probed: Option<Instant> = None;
-        loop {
-            if self.shared.stopping().is_some() {
-                return Dialed::Stop;
-            }
-            dials.retain(|d| d.since.elapsed() < DIAL);
-            if probed.is_none_or(|at| at.elapsed() >= PROBE_EACH)
-                && let Some(address) = self.resolver.next()
-            {
-                probed = Some(Instant::now());
-                // The older one is the patient one.
-                dials.truncate(1);
-                match Dial::begin(address, buffer) {
-                    Ok(dial) => dials.push(dial),
-                    Err(error) => tracing::debug!(host = self.target.host(), %error, "no way there"),
-                }
-            }
-            self.feed.absorb(Duration::ZERO);
-            self.figure(|_| {});
-
-            let mut sockets: Vec<(&TcpStream, bool)> = dials.iter().map(|d| (d.stream(), true)).collect();
-            if let Some(live) = stuck {
-                sockets.push((live.wire.stream(), live.wants_write()));
-            }
-            if sockets.is_empty() {
-                self.feed.absorb(TURN);
-                continue;
-            }
-            let Ok(ready) = wait(&sockets, TURN) else {
-                dials.clear();
-                continue;
-            };
-            if let Some(mut live) = stuck.take() {
-                let alive = live.send().is_ok() && matches!(live.receive(), Ok(None));
-                if alive && live.progress() {
-                    return Dialed::Revived(live);
-                }
-                *stuck = alive.then_some(live);
-            }
-            for at in (0..dials.len()).rev().filter(|at| ready.get(*at) == Some(&true)).collect::<Vec<_>>() {
-                match dials.remove(at).finish() {
-                    Ok(stream) => return Dialed::Connected(stream),
-                    Err(error) => tracing::debug!(host = self.target.host(), %error, "not reached"),
-                }
-            }
-        }
-    }
-
-    /// TLS, handshake, connect, publish.
-    fn open(&mut self, stream: TcpStream) -> Opened {
-        let until = Instant::now() + SETUP;
-        if self.accepted && self.feed.keyframe_age().is_none_or(|age| age > AGE / 2) {
-            // It takes the encoder as long as it takes us to publish.
-            self.ask_for_keyframe();
-        }
-        let session = Session::new(self.target.clone()).map_err(Trouble::Protocol);
-        let live = session.and_then(|session| Ok(Live::new(Wire::new(stream, &self.target)?, session)));
-        let mut live = match live {
-            Ok(live) => live,
-            Err(trouble) => return self.failed(&trouble, Stage::Handshake),
-        };
-        loop {
-            if self.shared.stopping().is_some() {
-                return Opened::Stop;
-            }
-            if Instant::now() >= until {
-                tracing::info!(host = self.target.host(), stage = ?live.session.stage(), "no answer in time");
-                return Opened::TimedOut;
-            }
-            match live.receive() {
-                Ok(Some(News::Live)) => return Opened::Live(Box::new(live)),
-                Ok(Some(News::Refused(status))) => return Opened::Refused(status),
-                Ok(None) => {}
-                Err(trouble) => return self.failed(&trouble, live.session.stage()),
-            }
-            if let Err(error) = live.send() {
-                return self.failed(&error.into(), live.session.stage());
-            }
-            self.feed.absorb(Duration::ZERO);
-            self.figure(|_| {});
-            if let Err(error) = wait(&[(live.wire.stream(), live.wants_write())], TURN) {
-                return self.failed(&error.into(), live.session.stage());
-            }
-        }
-    }
-
-    fn failed(&self, trouble: &Trouble, stage: Stage) -> Opened {
-        let host = self.target.host();
-        match trouble {
-            Trouble::Io(error) if is_distrust(error) => {
-                tracing::warn!(host, %error, "certificate not trusted");
-                return Opened::NotTrusted;
-            }
-            Trouble::Io(error) => tracing::info!(host, ?stage, %error, "server hung up"),
-            Trouble::Protocol(error) => tracing::info!(host, ?stage, %error, "server not understood"),
-        }
-        Opened::HungUp(stage)
-    }
-
     fn ask_for_keyframe(&mut self) {
         if self.keyframe_asked.is_none_or(|at| at.elapsed() > AGE) {
             self.keyframe_asked = Some(Instant::now());
             (self.want_keyframe)();
         }
-    }
-
-    /// Sends packets until something ends it.
-    fn publish(&mut self, mut live: Box<Live>, revived: bool) -> Ended {
-        if !self.feed.begin(if self.accepted { AGE } else { FIRST_AGE }) {
-            self.ask_for_keyframe();
-        }
-        if revived {
-            self.back(false);
-        } else {
-            live.sent = 0;
-            if live.session.headers(&self.config).is_err() {
-                return Ended::Lost;
-            }
-        }
-        let (mut given, mut on_air) = (revived, revived);
-        let mut looked = Instant::now();
-        live.quiet_since = looked;
-        self.slow = Slow { dropped: u64::MAX, ..Slow::default() };
-        loop {
-            if let Some(deadline) = self.shared.stopping() {
-                return Ended::Stop(live, deadline);
-            }
-            match live.receive() {
-                Ok(Some(News::Refused(status))) => return Ended::Refused(status),
-                Ok(_) => {}
-                Err(trouble) => return self.broken(&trouble),
-            }
-            if live.pending() < OUT {
-                let patience = if live.wants_write() { Duration::ZERO } else { TURN };
-                if let Some(packet) = self.feed.next(patience)
-                    && let Some(origin) = self.feed.origin()
-                {
-                    given |= packet.track == Track::Video;
-                    let origin = *live.origin.get_or_insert(origin);
-                    if let Err(error) = live.session.packet(&packet, origin) {
-                        return self.broken(&error.into());
-                    }
-                }
-            }
-            if let Err(error) = live.send() {
-                return self.broken(&error.into());
-            }
-            if given && !on_air && !live.wants_write() {
-                on_air = true;
-                self.back(true);
-            }
-            if live.wants_write()
-                && let Err(error) = wait(&[(live.wire.stream(), true)], TURN)
-            {
-                return self.broken(&error.into());
-            }
-            if looked.elapsed() >= LOOK_EACH {
-                looked = Instant::now();
-                live.progress();
-                self.look(&mut live);
-                if live.quiet_since.elapsed() >= STUCK {
-                    return Ended::Stuck(live);
-                }
-            }
-        }
-    }
-
-    fn broken(&self, trouble: &Trouble) -> Ended {
-        match trouble {
-            Trouble::Io(error) => tracing::info!(host = self.target.host(), %error, "connection ended"),
-            Trouble::Protocol(error) => tracing::info!(host = self.target.host(), %error, "server not understood"),
-        }
-        Ended::Lost
     }
 
     /// Media is being accepted, over a `new` connection or the old one.
@@ -555,33 +270,9 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
         tracing::info!(host = self.target.host(), first, "destination accepts");
         if first {
             (self.on_event)(SinkEvent::Accepted);
-        } else if was_lost {
+        }
+        if was_lost || std::mem::take(&mut self.unreachable) {
             (self.on_event)(SinkEvent::Back);
-        }
-    }
-
-    /// Figures, and whether the link keeps up.
-    fn look(&mut self, live: &mut Live) {
-        let bytes_per_s = u64::from(self.config.video.kbps + self.config.audio.kbps).max(1) * 125;
-        let behind = self.feed.span() + Duration::from_millis(live.waiting() * 1000 / bytes_per_s);
-        let sent = std::mem::take(&mut live.sent);
-        self.figure(|f| {
-            f.behind = behind;
-            f.delivered = live.wire.delivered();
-            f.bytes_sent += sent;
-        });
-        let dropped = self.feed.dropped();
-        let slow = behind > SLOW || dropped > self.slow.dropped;
-        self.slow.dropped = dropped;
-        if slow && !self.slow.told {
-            self.slow.told = true;
-            tracing::warn!(host = self.target.host(), behind_ms = behind.as_millis(), dropped, "destination slow");
-            (self.on_event)(SinkEvent::Slow);
-        }
-        if slow || behind > CALM {
-            self.slow.calm_since = None;
-        } else if self.slow.calm_since.get_or_insert_with(Instant::now).elapsed() >= CALM_FOR {
-            self.slow.told = false;
         }
     }
 
@@ -589,43 +280,5 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
         let mut figures = self.shared.lock();
         figures.dropped = self.feed.dropped();
         change(&mut figures);
-    }
-
-    /// Sends what waits, says that this is the end, and lets the server read it.
-    fn close(&mut self, mut live: Live, deadline: Instant) {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let drain_until = deadline - left / 3;
-        let mut goodbye = false;
-        while Instant::now() < deadline {
-            if !goodbye && (self.feed.is_finished() || Instant::now() >= drain_until) {
-                goodbye = true;
-                if live.session.close().is_err() {
-                    break;
-                }
-            }
-            if !goodbye
-                && live.pending() < OUT
-                && let (Some(packet), Some(origin)) = (self.feed.next(Duration::ZERO), self.feed.origin())
-            {
-                let origin = *live.origin.get_or_insert(origin);
-                if live.session.packet(&packet, origin).is_err() {
-                    break;
-                }
-            }
-            if live.send().is_err() || live.receive().is_err() {
-                break;
-            }
-            if !live.wants_write() && goodbye && live.wire.unsent().unwrap_or(0) == 0 {
-                live.wire.shutdown();
-                break;
-            }
-            let nap = deadline.saturating_duration_since(Instant::now()).min(TURN / 4);
-            let _ = wait(&[(live.wire.stream(), live.wants_write())], nap);
-        }
-        let sent = live.sent;
-        self.figure(|f| {
-            f.bytes_sent += sent;
-            f.behind = Duration::ZERO;
-        });
     }
 }

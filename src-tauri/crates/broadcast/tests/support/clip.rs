@@ -60,6 +60,7 @@ impl Clip {
                         keyframe: body[0] >> 4 == 1,
                         disposable: payload[4] & 0x60 == 0,
                         payload,
+                        config: None,
                     });
                 }
                 (8, 0) => asc = Bytes::copy_from_slice(&body[2..]),
@@ -74,6 +75,7 @@ impl Clip {
                         keyframe: true,
                         disposable: false,
                         payload,
+                        config: None,
                     });
                 }
                 _ => {}

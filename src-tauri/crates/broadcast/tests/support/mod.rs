@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot prepare itself has failed")]
 
 pub mod clip;
+pub mod disk;
 pub mod look;
+pub mod m3u8;
 pub mod nginx;
 pub mod proxy;
 pub mod tls;

@@ -1,0 +1,148 @@
+//! From nothing to a session that may send: TCP, TLS, handshake, connect, publish.
+
+use super::super::session::{News, Session, Stage};
+use super::super::socket::{Dial, wait};
+use super::super::wire::{Wire, is_distrust};
+use super::live::{Live, Trouble};
+use super::{AGE, Link, PROBE_EACH, TURN};
+use crate::SinkEvent;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+/// The older of two tries gets this long, for hosts that are slow to answer.
+const DIAL: Duration = Duration::from_secs(5);
+/// Nobody has answered for this long: worth a word, while the tries go on.
+const UNREACHABLE: Duration = Duration::from_secs(3);
+/// From a TCP connection to `NetStream.Publish.Start`.
+const SETUP: Duration = Duration::from_secs(8);
+/// Least kernel send buffer; else one second of the stream.
+const SEND_BUFFER: usize = 128 << 10;
+
+/// How looking for a connection ended.
+pub(super) enum Dialed {
+    Connected(TcpStream),
+    /// The session that was stuck moves again.
+    Revived(Box<Live>),
+    Stop,
+}
+
+/// How setting up a session ended.
+pub(super) enum Opened {
+    Live(Box<Live>),
+    Refused(String),
+    /// The server closed, or does not speak RTMP, at this stage.
+    HungUp(Stage),
+    TimedOut,
+    NotTrusted,
+    Stop,
+}
+
+impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
+    /// Looks for a TCP connection, for ever: one fresh try each [`PROBE_EACH`], at most two at once.
+    pub(super) fn dial(&mut self, stuck: &mut Option<Box<Live>>) -> Dialed {
+        let kbps = self.config.video.kbps + self.config.audio.kbps;
+        let buffer = usize::try_from(kbps).map_or(SEND_BUFFER, |kbps| (kbps * 125).max(SEND_BUFFER));
+        let mut dials: Vec<Dial> = vec![];
+        let mut probed: Option<Instant> = None;
+        let begun = Instant::now();
+        loop {
+            if begun.elapsed() >= UNREACHABLE {
+                self.tell_unreachable(probed.is_some());
+            }
+            if self.shared.stopping().is_some() {
+                return Dialed::Stop;
+            }
+            dials.retain(|d| d.since.elapsed() < DIAL);
+            if probed.is_none_or(|at| at.elapsed() >= PROBE_EACH)
+                && let Some(address) = self.resolver.next()
+            {
+                probed = Some(Instant::now());
+                // The older one is the patient one.
+                dials.truncate(1);
+                match Dial::begin(address, buffer) {
+                    Ok(dial) => dials.push(dial),
+                    Err(error) => tracing::debug!(host = self.target.host(), %error, "no way there"),
+                }
+            }
+            self.feed.absorb(Duration::ZERO);
+            self.figure(|_| {});
+
+            let mut sockets: Vec<(&TcpStream, bool)> = dials.iter().map(|d| (d.stream(), true)).collect();
+            if let Some(live) = stuck {
+                sockets.push((live.wire.stream(), live.wants_write()));
+            }
+            if sockets.is_empty() {
+                self.feed.absorb(TURN);
+                continue;
+            }
+            let Ok(ready) = wait(&sockets, TURN) else {
+                dials.clear();
+                continue;
+            };
+            if let Some(mut live) = stuck.take() {
+                let alive = live.send().is_ok() && matches!(live.receive(), Ok(None));
+                if alive && live.progress() {
+                    return Dialed::Revived(live);
+                }
+                *stuck = alive.then_some(live);
+            }
+            for at in (0..dials.len()).rev().filter(|at| ready.get(*at) == Some(&true)).collect::<Vec<_>>() {
+                match dials.remove(at).finish() {
+                    Ok(stream) => return Dialed::Connected(stream),
+                    Err(error) => tracing::debug!(host = self.target.host(), %error, "not reached"),
+                }
+            }
+        }
+    }
+
+    /// TLS, handshake, connect, publish.
+    pub(super) fn open(&mut self, stream: TcpStream) -> Opened {
+        let until = Instant::now() + SETUP;
+        if self.accepted && self.feed.keyframe_age().is_none_or(|age| age > AGE / 2) {
+            // It takes the encoder as long as it takes us to publish.
+            self.ask_for_keyframe();
+        }
+        let session = Session::new(self.target.clone()).map_err(Trouble::Protocol);
+        let live = session.and_then(|session| Ok(Live::new(Wire::new(stream, &self.target)?, session)));
+        let mut live = match live {
+            Ok(live) => live,
+            Err(trouble) => return self.failed(&trouble, Stage::Handshake),
+        };
+        loop {
+            if self.shared.stopping().is_some() {
+                return Opened::Stop;
+            }
+            if Instant::now() >= until {
+                tracing::info!(host = self.target.host(), stage = ?live.session.stage(), "no answer in time");
+                return Opened::TimedOut;
+            }
+            match live.receive() {
+                Ok(Some(News::Live)) => return Opened::Live(Box::new(live)),
+                Ok(Some(News::Refused(status))) => return Opened::Refused(status),
+                Ok(None) => {}
+                Err(trouble) => return self.failed(&trouble, live.session.stage()),
+            }
+            if let Err(error) = live.send() {
+                return self.failed(&error.into(), live.session.stage());
+            }
+            self.feed.absorb(Duration::ZERO);
+            self.figure(|_| {});
+            if let Err(error) = wait(&[(live.wire.stream(), live.wants_write())], TURN) {
+                return self.failed(&error.into(), live.session.stage());
+            }
+        }
+    }
+
+    fn failed(&self, trouble: &Trouble, stage: Stage) -> Opened {
+        let host = self.target.host();
+        match trouble {
+            Trouble::Io(error) if is_distrust(error) => {
+                tracing::warn!(host, %error, "certificate not trusted");
+                return Opened::NotTrusted;
+            }
+            Trouble::Io(error) => tracing::info!(host, ?stage, %error, "server hung up"),
+            Trouble::Protocol(error) => tracing::info!(host, ?stage, %error, "server not understood"),
+        }
+        Opened::HungUp(stage)
+    }
+}

@@ -1,0 +1,184 @@
+//! A session that sends: packets, headers of another encoder, whether the link keeps up, the end.
+
+use super::super::session::{News, ProtocolError, Session};
+use super::super::socket::wait;
+use super::live::{Live, Trouble};
+use super::{AGE, LOOK_EACH, Link, TURN};
+use crate::SinkEvent;
+use stallcast_media::{Packet, Track, VideoConfig};
+use std::time::{Duration, Instant};
+
+/// Bytes wait and none is acknowledged for this long: the peer or the link is gone.
+const STUCK: Duration = Duration::from_millis(3500);
+/// As [`AGE`] for the first session: nothing of the show is left out.
+const FIRST_AGE: Duration = Duration::from_millis(2500);
+/// Serialized bytes beyond which no more are taken from the queue, where they can still be dropped.
+const OUT: usize = 64 << 10;
+/// Behind by this much is slow; well below it for a while is not.
+const SLOW: Duration = Duration::from_millis(1500);
+const CALM: Duration = Duration::from_millis(500);
+const CALM_FOR: Duration = Duration::from_secs(5);
+
+/// How a session ended.
+pub(super) enum Ended {
+    Lost,
+    /// Nothing moves; the session is kept, in case it does again.
+    Stuck(Box<Live>),
+    Refused(String),
+    Stop(Box<Live>, Instant),
+}
+
+#[derive(Default)]
+pub(super) struct Slow {
+    told: bool,
+    calm_since: Option<Instant>,
+    dropped: u64,
+}
+
+impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
+    /// Sends packets until something ends it.
+    pub(super) fn publish(&mut self, mut live: Box<Live>, revived: bool) -> Ended {
+        if !self.feed.begin(if self.accepted { AGE } else { FIRST_AGE }) {
+            self.ask_for_keyframe();
+        }
+        if revived {
+            self.back(false);
+        } else {
+            live.sent = 0;
+            if live.session.headers(&self.config).is_err() {
+                return Ended::Lost;
+            }
+        }
+        let (mut given, mut on_air) = (revived, revived);
+        let mut looked = Instant::now();
+        live.quiet_since = looked;
+        self.slow = Slow { dropped: u64::MAX, ..Slow::default() };
+        loop {
+            if let Some(deadline) = self.shared.stopping() {
+                return Ended::Stop(live, deadline);
+            }
+            match live.receive() {
+                Ok(Some(News::Refused(status))) => return Ended::Refused(status),
+                Ok(_) => {}
+                Err(trouble) => return self.broken(&trouble),
+            }
+            if live.pending() < OUT {
+                let patience = if live.wants_write() { Duration::ZERO } else { TURN };
+                if let Some(packet) = self.feed.next(patience)
+                    && let Some(origin) = self.feed.origin()
+                {
+                    given |= packet.track == Track::Video;
+                    if let Err(error) = self.follow_encoder(&mut live.session, &packet) {
+                        return self.broken(&error.into());
+                    }
+                    let origin = *live.origin.get_or_insert(origin);
+                    if let Err(error) = live.session.packet(&packet, origin) {
+                        return self.broken(&error.into());
+                    }
+                }
+            }
+            if let Err(error) = live.send() {
+                return self.broken(&error.into());
+            }
+            if given && !on_air && !live.wants_write() {
+                on_air = true;
+                self.back(true);
+            }
+            if live.wants_write()
+                && let Err(error) = wait(&[(live.wire.stream(), true)], TURN)
+            {
+                return self.broken(&error.into());
+            }
+            if looked.elapsed() >= LOOK_EACH {
+                looked = Instant::now();
+                live.progress();
+                self.look(&mut live);
+                if live.quiet_since.elapsed() >= STUCK {
+                    return Ended::Stuck(live);
+                }
+            }
+        }
+    }
+
+    /// Another encoder made this keyframe: its headers go before it, in the same publication.
+    fn follow_encoder(&mut self, session: &mut Session, packet: &Packet) -> Result<(), ProtocolError> {
+        match &packet.config {
+            Some(config) if !self.config.video.decodes(config) => {
+                self.config.video = VideoConfig::clone(config);
+                session.headers(&self.config)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn broken(&self, trouble: &Trouble) -> Ended {
+        match trouble {
+            Trouble::Io(error) => tracing::info!(host = self.target.host(), %error, "connection ended"),
+            Trouble::Protocol(error) => tracing::info!(host = self.target.host(), %error, "server not understood"),
+        }
+        Ended::Lost
+    }
+
+    /// Figures, and whether the link keeps up.
+    fn look(&mut self, live: &mut Live) {
+        let bytes_per_s = u64::from(self.config.video.kbps + self.config.audio.kbps).max(1) * 125;
+        let behind = self.feed.span() + Duration::from_millis(live.waiting() * 1000 / bytes_per_s);
+        let sent = std::mem::take(&mut live.sent);
+        self.figure(|f| {
+            f.behind = behind;
+            f.delivered = live.wire.delivered();
+            f.bytes_sent += sent;
+        });
+        let dropped = self.feed.dropped();
+        let slow = behind > SLOW || dropped > self.slow.dropped;
+        self.slow.dropped = dropped;
+        if slow && !self.slow.told {
+            self.slow.told = true;
+            tracing::warn!(host = self.target.host(), behind_ms = behind.as_millis(), dropped, "destination slow");
+            (self.on_event)(SinkEvent::Slow);
+        }
+        if slow || behind > CALM {
+            self.slow.calm_since = None;
+        } else if self.slow.calm_since.get_or_insert_with(Instant::now).elapsed() >= CALM_FOR {
+            self.slow.told = false;
+        }
+    }
+
+    /// Sends what waits, says that this is the end, and lets the server read it.
+    pub(super) fn close(&mut self, mut live: Live, deadline: Instant) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let drain_until = deadline - left / 3;
+        let mut goodbye = false;
+        while Instant::now() < deadline {
+            if !goodbye && (self.feed.is_finished() || Instant::now() >= drain_until) {
+                goodbye = true;
+                if live.session.close().is_err() {
+                    break;
+                }
+            }
+            if !goodbye
+                && live.pending() < OUT
+                && let (Some(packet), Some(origin)) = (self.feed.next(Duration::ZERO), self.feed.origin())
+            {
+                let origin = *live.origin.get_or_insert(origin);
+                if live.session.packet(&packet, origin).is_err() {
+                    break;
+                }
+            }
+            if live.send().is_err() || live.receive().is_err() {
+                break;
+            }
+            if !live.wants_write() && goodbye && live.wire.unsent().unwrap_or(0) == 0 {
+                live.wire.shutdown();
+                break;
+            }
+            let nap = deadline.saturating_duration_since(Instant::now()).min(TURN / 4);
+            let _ = wait(&[(live.wire.stream(), live.wants_write())], nap);
+        }
+        let sent = live.sent;
+        self.figure(|f| {
+            f.bytes_sent += sent;
+            f.behind = Duration::ZERO;
+        });
+    }
+}
