@@ -1,5 +1,6 @@
+use crate::encoders::probe_if_told;
 use crate::error::EngineError;
-use crate::process::{CHILD_MARK, leave_session, shut_down_signal};
+use crate::process::{CHILD_MARK, kill, leave_session, shut_down_signal};
 use crate::runtime::Runtime;
 use crate::server::serve;
 use crate::socket;
@@ -24,6 +25,9 @@ const LOG_BYTES: u64 = 8 << 20;
 /// # Errors
 /// Another engine already serves this folder, or there can be no private socket.
 pub async fn run(options: EngineOptions, stop: CancellationToken) -> Result<(), EngineError> {
+    if let Some(probed) = probe_if_told() {
+        return probed;
+    }
     if std::env::var_os(CHILD_MARK).is_some() {
         leave_session();
         // A console's Ctrl-C is the app's business, where sessions do not part the two.
@@ -41,7 +45,7 @@ pub async fn run(options: EngineOptions, stop: CancellationToken) -> Result<(), 
 async fn serve_show(data: &Path, stop: CancellationToken) -> Result<(), EngineError> {
     let path = socket::path(data, "engine")?;
     let listener = socket::listen(&path).await?;
-    let runtime = Arc::new(Runtime::start(data)?);
+    let runtime = Arc::new(Runtime::start(data, Box::new(give_way))?);
     tracing::info!(pid = std::process::id(), version = crate::protocol::VERSION, "media process serves");
     let closing = CancellationToken::new();
     let server = tokio::spawn(serve(listener, Arc::clone(&runtime), closing.clone()));
@@ -58,6 +62,13 @@ async fn serve_show(data: &Path, stop: CancellationToken) -> Result<(), EngineEr
     }
     tracing::info!("media process ends");
     Ok(())
+}
+
+/// A thread is caught in a call that does not come back: this process makes room for a new one, which goes on with the
+/// show. By force, because an orderly end would wait for that thread; what was recorded is whole up to its last half second.
+fn give_way(part: &'static str) {
+    tracing::error!(part, "the show stands still; the media process gives way to a new one");
+    kill(std::process::id());
 }
 
 /// Logs to `DIR/logs/engine.log`, unless whoever called has set up logging already.

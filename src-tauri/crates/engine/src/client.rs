@@ -2,6 +2,7 @@ use crate::error::EngineError;
 use crate::port::{Answer, Port};
 use crate::protocol::{Command, Event, Hello, Message, Reply, Request, VERSION};
 use crate::supervisor::EngineEvent;
+use crate::wire::WireError;
 use crate::{socket, wire};
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -59,8 +60,12 @@ impl Connection {
         let Ok(greeting) = tokio::time::timeout(HELLO_LIMIT, greeting).await else {
             return Err(EngineError::Down { detail: "it listens but does not answer".to_owned() });
         };
-        // Closed while greeting: it is just ending.
-        let Some((hello, _)) = greeting? else { return Ok(None) };
+        let hello = match greeting {
+            Ok(Some((hello, _))) => hello,
+            // Closed while greeting, properly or by its death: it is just ending.
+            Ok(None) | Err(WireError::Io(_)) => return Ok(None),
+            Err(e) => return Err(e.into()),
+        };
         let (outgoing, waiting) = mpsc::channel(OUTGOING);
         let (pending, closed) = (Arc::new(Pending::default()), CancellationToken::new());
         let connection = Self {
@@ -177,4 +182,24 @@ async fn write_out(mut to: WriteHalf<socket::Stream>, mut waiting: mpsc::Receive
         }
     }
     let _ = to.shutdown().await;
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_process_that_dies_while_greeting_is_as_good_as_gone() {
+        let dir = tempfile::tempdir().expect("dir");
+        let path = dir.path().join("engine.sock");
+        let listener = tokio::net::UnixListener::bind(&path).expect("listen");
+        let dying = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.expect("accept");
+            // What was written and never read makes the system reset the connection.
+            stream.readable().await.expect("a greeting");
+        });
+        let found = Connection::open(&path, Box::new(|_| {})).await.expect("no error: another one can be started");
+        assert!(found.is_none());
+        dying.await.expect("ends");
+    }
 }

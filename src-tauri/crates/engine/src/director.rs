@@ -1,10 +1,12 @@
 //! What the media side does on command: sources, overlays, shows. Lives on the thread `engine`.
 
+use crate::encoders::Encoders;
 use crate::error::failure;
 use crate::feed::{Delay, PreviewWish};
 use crate::hub::Hub;
 use crate::preview::Preview;
 use crate::program::{Parts, Program};
+use crate::progress::Progress;
 use crate::protocol::{Command, Configuration, EngineState, Event, Failure, GoLive, Overlay, Reply, Snapshot, State, Stats, Summary};
 use crate::rates::Rates;
 use crate::show::{Phase, Show, ShowParts};
@@ -19,6 +21,9 @@ use std::time::{Duration, Instant};
 
 /// A show that nobody looks after ends after this time.
 const GRACE: Duration = Duration::from_secs(600);
+/// Called with the name of the part when a show stands still: the process is to be replaced.
+pub(crate) type OnStuck = Box<dyn Fn(&'static str) + Send>;
+
 /// Figures go out this often.
 const STATS: Duration = Duration::from_secs(1);
 /// Slack of the once-a-second figures: the look comes ten times a second.
@@ -42,8 +47,11 @@ pub(crate) struct Director {
     data: PathBuf,
     hub: Hub,
     fonts: Fonts,
+    encoders: Encoders,
     stage: Option<Stage>,
     show: Option<Show>,
+    progress: Progress,
+    on_stuck: OnStuck,
     overlay: Overlay,
     /// Picture of the card, as last attached.
     picture: Bytes,
@@ -66,13 +74,16 @@ impl std::fmt::Debug for Director {
 }
 
 impl Director {
-    pub(crate) fn new(data: &Path, hub: Hub) -> Self {
+    pub(crate) fn new(data: &Path, hub: Hub, on_stuck: OnStuck) -> Self {
         Self {
             data: data.to_owned(),
             hub,
             fonts: Fonts::bundled(),
+            encoders: Encoders::default(),
             stage: None,
             show: None,
+            progress: Progress::default(),
+            on_stuck,
             overlay: Overlay::default(),
             picture: Bytes::new(),
             muted: false,
@@ -103,6 +114,8 @@ impl Director {
             Command::Preview { fps, max_side } => self.wish.set(fps.min(30), max_side.clamp(16, 960)),
             Command::StartRecording(recording) => self.show_now()?.start_recording(&recording)?,
             Command::StopRecording => self.show_now()?.stop_recording(),
+            Command::StartCleanFeed(recording) => self.show_now()?.start_clean_feed(&recording),
+            Command::StopCleanFeed => self.show_now()?.stop_clean_feed(),
             Command::SetGrace { seconds } => self.grace = Duration::from_secs(seconds),
             Command::Snapshot => return Ok(Reply::Snapshot(self.snapshot())),
             Command::End => return self.end().map(Reply::Ended).ok_or_else(|| failure("not_live", &[])),
@@ -126,11 +139,13 @@ impl Director {
 
     fn configure(&mut self, wanted: Configuration) -> Result<(), Failure> {
         sources::check(&wanted)?;
+        self.encoders.look_for(&wanted, &self.data);
         if let Some(stage) = &self.stage {
             let now = &stage.configuration;
             let same_program = now.canvas == wanted.canvas;
-            let same_encoders =
-                now.video_kbps == wanted.video_kbps && now.audio_kbps == wanted.audio_kbps && now.low_latency == wanted.low_latency;
+            let same_encoders = now.video_kbps == wanted.video_kbps
+                && now.audio_kbps == wanted.audio_kbps
+                && (now.low_latency, now.encoder) == (wanted.low_latency, wanted.encoder);
             if self.show.is_some() && !(same_program && same_encoders) {
                 return Err(failure("already_live", &[]));
             }
@@ -275,8 +290,15 @@ impl Director {
             return Err(failure("already_live", &[]));
         }
         let stage = self.stage.as_ref().ok_or_else(|| failure("not_live", &[]))?;
-        let parts = ShowParts { configuration: &stage.configuration, program: &stage.program, sound: &stage.sound, hub: self.hub.clone() };
+        let parts = ShowParts {
+            configuration: &stage.configuration,
+            program: &stage.program,
+            sound: &stage.sound,
+            encoders: &self.encoders,
+            hub: self.hub.clone(),
+        };
         self.show = Some(Show::start(go, &parts)?);
+        self.progress = Progress::default();
         self.rates = Rates::default();
         self.lonely_since = None;
         Ok(())
@@ -298,6 +320,10 @@ impl Director {
     pub(crate) fn look(&mut self) {
         if let Some(show) = &mut self.show {
             show.look();
+            if let Some(part) = self.progress.stuck(Instant::now(), show.counters()) {
+                (self.on_stuck)(part);
+                self.progress = Progress::default();
+            }
             let over = show.is_over();
             if over {
                 tracing::info!("the time of the show is over");
@@ -352,6 +378,7 @@ impl Director {
                 skipped: counters.skipped(),
                 dropped: links.iter().map(|link| link.dropped).sum(),
             },
+            clean_skipped: self.show.as_ref().map_or(0, |show| show.clean().skipped()),
             audio_blocks: counters.audio_blocks(),
             fps: rates.fps,
             kbps: rates.kbps,
@@ -392,7 +419,10 @@ impl Director {
             links: show.map(Show::links).unwrap_or_default(),
             recording: show.and_then(Show::recording),
             recordings: show.map(Show::recordings).unwrap_or_default(),
+            clean_feed: show.and_then(|show| show.clean().path()),
+            clean_feeds: show.map(|show| show.clean().files().to_vec()).unwrap_or_default(),
             hls: show.is_some_and(Show::has_hls),
+            encoder: show.map(|show| show.encoder().to_owned()).unwrap_or_default(),
         }
     }
 

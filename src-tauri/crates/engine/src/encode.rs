@@ -1,15 +1,17 @@
 //! From composed frames and mixed sound to packets, and from packets to every sink of a show.
 
-use crate::feed::Feed;
+use crate::feed::Span;
 use crate::guard::guarded;
 use crate::hub::Hub;
+use crate::relay::{Relay, Replaced};
 use crate::sound::Done;
+use crate::thread_priority;
 use crate::timing;
 use stallcast_broadcast::{HlsSink, RecordingSink, RtmpSink};
 use stallcast_clock::spawn_thread;
-use stallcast_libav::{AudioEncoder, LibavError, VideoEncoder, VideoSettings};
-use stallcast_media::queue::Taken;
-use stallcast_media::{NANOS_PER_MS, Packet, Pts, Track};
+use stallcast_libav::{AudioEncoder, LibavError};
+use stallcast_media::queue::{NewestQueue, Taken};
+use stallcast_media::{Counters, Frame, NANOS_PER_MS, Packet, Pts, Track};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -49,6 +51,8 @@ struct Lane {
     /// Sound that is already encoded while its picture still waits in the encoder's look-ahead: a sink that begins with a
     /// keyframe needs it.
     recent: VecDeque<Arc<Packet>>,
+    /// Outlets of another picture of this show: they get the same sound.
+    beside: Option<Outlets>,
 }
 
 impl Lane {
@@ -125,8 +129,25 @@ impl Outlets {
             if packet.track == Track::Video && packet.keyframe {
                 self.0.in_flight.store(false, Ordering::Release);
             }
-            self.lock().send(&Arc::new(packet));
+            let packet = Arc::new(packet);
+            let mut lane = self.lock();
+            lane.send(&packet);
+            if packet.track == Track::Audio
+                && let Some(beside) = &lane.beside
+            {
+                // Always in this order: the other outlets never lock these.
+                beside.lock().send(&packet);
+            }
         }
+    }
+
+    /// From now on `other` gets the sound of these outlets too, with what belongs to a picture that begins now.
+    pub(crate) fn share_sound(&self, other: Option<Self>) {
+        let mut lane = self.lock();
+        if let Some(other) = &other {
+            other.lock().recent.clone_from(&lane.recent);
+        }
+        lane.beside = other;
     }
 
     /// The next frame becomes a keyframe, unless one is on its way already: groups stay whole while a show begins.
@@ -154,88 +175,100 @@ impl Outlets {
 /// AAC for [`crate::sound`].
 pub(crate) type SoundEncoder = AudioEncoder;
 
-/// The picture encoder of one show.
+/// The encoder of one picture of a show.
 pub(crate) struct Picture {
-    pub(crate) settings: VideoSettings,
-    pub(crate) encoder: VideoEncoder,
-    pub(crate) feed: Feed,
+    pub(crate) relay: Relay,
+    pub(crate) frames: NewestQueue<Frame>,
+    pub(crate) counters: Counters,
+    pub(crate) span: Span,
     pub(crate) outlets: Outlets,
     /// Target now, kbit/s: a slow link lowers it.
     pub(crate) kbps: Arc<AtomicU32>,
     /// Called once, with the UTC instant of program time zero, ms, before the first packet goes out.
-    pub(crate) on_begin: Box<dyn FnOnce(i64) + Send>,
+    pub(crate) on_begin: Option<Box<dyn FnOnce(i64) + Send>>,
+    /// Called when another kind of encoder has taken over.
+    pub(crate) on_replaced: Box<dyn Fn(Replaced) + Send>,
     pub(crate) done: Done,
 }
 
+/// Which picture a thread encodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EncoderThread {
+    /// `enc:video`: the show.
+    Show,
+    /// `enc:clean`, below all others in priority: the clean feed.
+    Clean,
+}
+
+impl EncoderThread {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Show => "enc:video",
+            Self::Clean => "enc:clean",
+        }
+    }
+}
+
 impl Picture {
-    /// Starts the thread `enc:video`. It ends when the feed is closed and everything has been flushed.
+    /// Starts a thread. It ends when the queue is closed and everything has been flushed.
     ///
     /// # Errors
     /// The OS gives no thread.
-    pub(crate) fn start(self, hub: Hub) -> std::io::Result<()> {
-        let Self { settings, encoder, feed, outlets, kbps, on_begin, done } = self;
-        let (mut encoder, mut on_begin) = (Some(encoder), Some(on_begin));
+    pub(crate) fn start(mut self, thread: EncoderThread, hub: Hub) -> std::io::Result<()> {
         let body = move || {
-            guarded("encoder", &hub, |_| {
-                // After a crash a new encoder; its parameters are the same, so the sinks go on.
-                let opened = encoder.take().map_or_else(|| VideoEncoder::open(&settings), Ok);
-                match opened {
-                    Ok(mut encoder) => encode(&mut encoder, settings.kbps, &kbps, &feed, &outlets, &mut on_begin),
-                    Err(e) => tracing::error!(error = %e, "the picture encoder does not open again"),
+            if thread == EncoderThread::Clean {
+                thread_priority::lower();
+            }
+            guarded("encoder", &hub, |run| {
+                if run > 0 {
+                    self.relay.fail();
                 }
+                self.encode();
             });
-            done.set();
+            self.done.set();
         };
-        spawn_thread("enc:video", body).map(drop)
+        spawn_thread(thread.name(), body).map(drop)
     }
-}
 
-fn encode(
-    encoder: &mut VideoEncoder,
-    opened_with: u32,
-    kbps: &AtomicU32,
-    feed: &Feed,
-    outlets: &Outlets,
-    on_begin: &mut Option<Box<dyn FnOnce(i64) + Send>>,
-) {
-    let mut set = opened_with;
-    loop {
-        let frame = match feed.frames.pop(WAIT) {
-            Taken::Item(frame) => frame,
-            Taken::Timeout => continue,
-            Taken::Closed => break,
-        };
-        let wanted = kbps.load(Ordering::Relaxed);
-        if wanted != set {
-            encoder.set_kbps(wanted);
-            set = wanted;
+    fn encode(&mut self) {
+        let mut set = self.kbps.load(Ordering::Relaxed);
+        loop {
+            let frame = match self.frames.pop(WAIT) {
+                Taken::Item(frame) => frame,
+                Taken::Timeout => continue,
+                Taken::Closed => break,
+            };
+            let wanted = self.kbps.load(Ordering::Relaxed);
+            if wanted != set {
+                self.relay.set_kbps(wanted);
+                set = wanted;
+            }
+            let on_begin = self.on_begin.take();
+            let first = on_begin.is_some();
+            if let Some(on_begin) = on_begin {
+                on_begin(epoch_ms(&self.span));
+            }
+            match self.relay.encode(&frame, self.outlets.take_keyframe_wish(first)) {
+                Some(packets) => self.pass_on(packets),
+                None => self.counters.add_skipped(1),
+            }
+            if let Some(replaced) = self.relay.take_replaced() {
+                (self.on_replaced)(replaced);
+            }
         }
-        let first = on_begin.is_some();
-        if let Some(on_begin) = on_begin.take() {
-            on_begin(epoch_ms(feed));
-        }
-        let packets = encoder.encode(&frame, outlets.take_keyframe_wish(first));
-        pass_on(packets, feed, outlets);
+        let last = self.relay.finish();
+        self.pass_on(last);
     }
-    pass_on(encoder.finish(), feed, outlets);
-}
 
-fn pass_on(packets: Result<Vec<Packet>, LibavError>, feed: &Feed, outlets: &Outlets) {
-    match packets {
-        Ok(packets) => {
-            feed.counters.add_encoded(packets.len() as u64);
-            outlets.send_all(packets);
-        }
-        Err(e) => {
-            feed.counters.add_skipped(1);
-            tracing::error!(error = %e, "a frame could not be encoded");
-        }
+    fn pass_on(&self, packets: Vec<Packet>) {
+        self.counters.add_encoded(packets.len() as u64);
+        self.outlets.send_all(packets);
     }
 }
 
 /// UTC of program time zero, ms.
-fn epoch_ms(feed: &Feed) -> i64 {
-    let begin = feed.span.begin().unwrap_or_else(timing::now);
+fn epoch_ms(span: &Span) -> i64 {
+    let begin = span.begin().unwrap_or_else(timing::now);
     timing::utc_ms() - (timing::now() - begin) / NANOS_PER_MS
 }
 
@@ -254,7 +287,16 @@ mod tests {
 
     fn sound(ms: i64) -> Arc<Packet> {
         let pts = Pts::from_ms(ms);
-        Arc::new(Packet { track: Track::Audio, pts, dts: pts, duration: 0, keyframe: true, disposable: false, payload: Bytes::new() })
+        Arc::new(Packet {
+            track: Track::Audio,
+            pts,
+            dts: pts,
+            duration: 0,
+            keyframe: true,
+            disposable: false,
+            payload: Bytes::new(),
+            config: None,
+        })
     }
 
     #[test]

@@ -28,6 +28,12 @@ pub enum EngineError {
         /// Its version.
         theirs: u32,
     },
+    /// An encoder did not pass its probe, in the process that probes it.
+    #[error("not to be used: {detail}")]
+    Probe {
+        /// Why.
+        detail: String,
+    },
     /// The private socket is not usable.
     #[error(transparent)]
     Socket(#[from] SocketError),
@@ -47,7 +53,7 @@ impl EngineError {
             Self::Refused(failure) => &failure.code,
             Self::Version { .. } => "version",
             Self::Down { .. } | Self::Start { .. } | Self::Socket(_) | Self::Wire(_) => "engine_down",
-            Self::Io(_) => "internal",
+            Self::Io(_) | Self::Probe { .. } => "internal",
         }
     }
 

@@ -3,21 +3,27 @@
 //! Owns: the wiring of capture, compose and broadcast, the program clock, the [`protocol`], the supervisor that starts
 //! and restarts the process, and the client. Must never know: SQL, HTTP, Tauri, shops, orders; it keeps no secret on disk.
 
+mod awake;
 mod child;
 mod chooser;
+mod clean;
 mod client;
 mod director;
 mod encode;
+mod encoders;
 mod error;
 mod feed;
 mod guard;
 mod hub;
+mod leftovers;
 mod port;
 mod preview;
 mod process;
 mod program;
+mod progress;
 pub mod protocol;
 mod rates;
+mod relay;
 mod remembered;
 mod runtime;
 mod server;
@@ -30,10 +36,13 @@ mod supervisor;
 mod thread_priority;
 mod timing;
 mod usage;
+mod watched;
 pub mod wire;
 
 pub use child::{EngineOptions, run};
 pub use error::EngineError;
+pub use leftovers::{finish_recording, recording_parts};
+pub use stallcast_broadcast::{Target, TargetError};
 pub use stallcast_capture::{CameraDevice, CameraMode, DeviceList, MicDevice, devices};
 pub use supervisor::{Engine, EngineEvent};
 

@@ -20,8 +20,8 @@ use std::thread::JoinHandle;
 const LOST_AFTER: i64 = NANOS_PER_SEC;
 /// A show waits at most so long for its source to be understood before it begins all the same.
 const SETTLE_LIMIT: i64 = 900 * NANOS_PER_MS;
-/// Idle buffers kept: encoder queue, encoder look-ahead, preview.
-const IDLE_BUFFERS: usize = 8;
+/// Idle buffers kept: what encoder queue and preview give back in one go.
+const IDLE_BUFFERS: usize = 4;
 
 /// The running program clock with its thread `program`.
 pub(crate) struct Program {
@@ -217,7 +217,8 @@ impl Clockwork {
             self.parts.hub.health(health);
         }
         self.follow_show(at);
-        let picture = self.compose(at);
+        let under = self.compose(at);
+        let picture = self.overlay(&under, at);
         self.counters().add_composed(1);
         if let Some((feed, next)) = &mut self.feed {
             // By the clock, not by counting: lagged ticks leave a hole that the encoder fills, and the sound stays in step.
@@ -227,6 +228,7 @@ impl Clockwork {
             if feed.frames.try_push(picture.at(pts)).is_err() {
                 feed.counters.add_skipped(1);
             }
+            feed.put_clean(|| under.at(pts));
         }
         let fps = self.parts.preview.fps();
         if fps > 0 && at >= self.next_preview {
@@ -282,19 +284,23 @@ impl Clockwork {
             let begin = feed.span.begin().unwrap_or(at);
             feed.span.set_end(begin + self.parts.canvas.frame_pts(next).0);
             feed.frames.close();
+            feed.end_clean();
             let (repeats, missed) = self.chooser.losses();
             tracing::info!(ticks = next, repeats, missed, delay_ms = self.chooser.delay() / NANOS_PER_MS, "program of the show ended");
             self.chooser.stand_by();
         }
     }
 
-    /// The picture of this tick.
+    /// The picture of this tick, without overlays.
     fn compose(&mut self, at: Pts) -> Frame {
         let frames = self.ring.frames();
         let held: Vec<Held> = frames.iter().map(|(seq, frame)| Held { seq: *seq, pts: frame.pts }).collect();
         let chosen = self.chooser.choose(at, &held).and_then(|i| frames.get(i));
         self.control.delay.set(self.chooser.delay());
-        if let Some((_, frame)) = chosen {
+        if let Some((_, frame)) = chosen.filter(|(_, frame)| self.converter.is_canvas(frame)) {
+            // Shared with the source, not copied: overlays are blended into a copy of their own.
+            self.base = Some(frame.at(at));
+        } else if let Some((_, frame)) = chosen {
             let format = VideoFormat { width: self.parts.canvas.width, height: self.parts.canvas.height, pixel: PixelFormat::I420 };
             let mut buffer = self.pool.take(format.bytes());
             match self.converter.convert(frame, &mut buffer.bytes) {
@@ -319,11 +325,16 @@ impl Clockwork {
             (_, true) => &self.parts.slate,
             (None, false) => self.base.insert(black(self.parts.canvas, at)),
         };
+        under.at(at)
+    }
+
+    /// The picture with everything that is drawn over it.
+    fn overlay(&mut self, under: &Frame, at: Pts) -> Frame {
         let Some(overlays) = self.overlays.as_mut().filter(|overlays| !overlays.is_empty()) else {
-            return under.at(at);
+            return under.clone();
         };
-        let mut buffer = self.pool.take(under.bytes().len());
-        buffer.bytes.copy_from_slice(under.bytes());
+        let mut buffer = self.pool.take(under.format.bytes());
+        under.pack_into(&mut buffer.bytes);
         overlays.blend(&mut buffer.bytes, at, timing::utc_ms());
         Frame::new(under.format, at, false, buffer)
     }

@@ -81,6 +81,11 @@ pub enum Command {
     StartRecording(Recording),
     /// Ends the recording, finishing the file.
     StopRecording,
+    /// Records the picture of a live show without overlays, with the same sound, into a file of its own. What fails is told
+    /// as health.
+    StartCleanFeed(Recording),
+    /// Ends the clean feed, finishing its file.
+    StopCleanFeed,
     /// The engine ends the show by itself if no client is connected for this long. Default 600 s.
     SetGrace {
         /// Seconds.
@@ -133,6 +138,17 @@ pub enum MicChoice {
     None,
 }
 
+/// What encodes the picture.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EncoderChoice {
+    /// Hardware that has passed its probe by the time the show begins, else x264.
+    #[default]
+    Auto,
+    /// x264.
+    Software,
+}
+
 /// Sources, canvas and encoders.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Configuration {
@@ -148,6 +164,9 @@ pub struct Configuration {
     pub audio_kbps: u32,
     /// x264 zerolatency, no B-frames.
     pub low_latency: bool,
+    /// What encodes the picture.
+    #[serde(default)]
+    pub encoder: EncoderChoice,
     /// `zh-CN` or `en`: the words inside overlays.
     pub language: String,
 }
@@ -204,8 +223,47 @@ pub struct GoLive {
     pub hls_dir: Option<PathBuf>,
     /// Recording from the start.
     pub recording: Option<Recording>,
+    /// The picture without overlays, recorded from the start. Nothing of it touches the show: see [`Command::StartCleanFeed`].
+    #[serde(default)]
+    pub clean_feed: Option<Recording>,
     /// End by itself after this many seconds, counted as the command line says; `None` for no limit.
     pub for_s: Option<u64>,
+    /// What the destinations demand of the encoder.
+    #[serde(default)]
+    pub limits: EncoderLimits,
+}
+
+/// What the destinations of a show demand of the one encode they share: the strictest of them decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EncoderLimits {
+    /// Seconds from one keyframe to the next, at most.
+    pub keyframe_s: u32,
+    /// B-frames between two others, at most.
+    pub b_frames: u32,
+    /// H.264 bitrate, kbit/s, at most; `None` for no demand.
+    pub video_kbps: Option<u32>,
+    /// AAC bitrate, kbit/s, at most; `None` for no demand.
+    pub audio_kbps: Option<u32>,
+}
+
+impl Default for EncoderLimits {
+    fn default() -> Self {
+        Self { keyframe_s: 2, b_frames: 2, video_kbps: None, audio_kbps: None }
+    }
+}
+
+impl EncoderLimits {
+    /// The picture's bitrate under this limit, kbit/s.
+    #[must_use]
+    pub fn video(&self, wanted: u32) -> u32 {
+        self.video_kbps.map_or(wanted, |most| wanted.min(most))
+    }
+
+    /// The sound's bitrate under this limit, kbit/s.
+    #[must_use]
+    pub fn audio(&self, wanted: u32) -> u32 {
+        self.audio_kbps.map_or(wanted, |most| wanted.min(most))
+    }
 }
 
 /// One RTMP(S) destination.
@@ -358,8 +416,17 @@ pub struct State {
     pub recording: Option<PathBuf>,
     /// All files of this show.
     pub recordings: Vec<PathBuf>,
+    /// File of the picture without overlays being written.
+    #[serde(default)]
+    pub clean_feed: Option<PathBuf>,
+    /// All such files of this show.
+    #[serde(default)]
+    pub clean_feeds: Vec<PathBuf>,
     /// HLS playlist exists and grows.
     pub hls: bool,
+    /// libavcodec's name of what encodes the picture; empty while nothing is encoded.
+    #[serde(default)]
+    pub encoder: String,
 }
 
 /// Figures of the last second, and counts since the show began.
@@ -371,6 +438,9 @@ pub struct Stats {
     pub frames_encoded: u64,
     /// The three losses since the start.
     pub loss: LossCounters,
+    /// Pictures that only the clean feed lost: its encoder had no room.
+    #[serde(default)]
+    pub clean_skipped: u64,
     /// Audio blocks encoded since the start.
     pub audio_blocks: u64,
     /// Composed in the last second.
@@ -419,6 +489,12 @@ pub struct Summary {
     pub links: Vec<LinkStatus>,
     /// Files written.
     pub recordings: Vec<PathBuf>,
+    /// Files of the picture without overlays.
+    #[serde(default)]
+    pub clean_feeds: Vec<PathBuf>,
+    /// Pictures that only the clean feed lost.
+    #[serde(default)]
+    pub clean_skipped: u64,
     /// A recording stopped because the disk was full.
     pub disk_full: bool,
     /// CPU seconds of the engine since it started.

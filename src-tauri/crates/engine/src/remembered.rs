@@ -1,6 +1,6 @@
 use crate::protocol::{Command, GoLive, Recording, Reply, Snapshot};
 use bytes::Bytes;
-use std::path::{Path, PathBuf};
+use stallcast_broadcast::next_part;
 use std::time::{Duration, Instant};
 
 /// What a new media process must be told to go on where the old one died. Secrets stay in memory.
@@ -19,6 +19,8 @@ struct Show {
     go: GoLive,
     /// The recording as first named, if it is still wanted.
     recording: Option<Recording>,
+    /// The same for the clean feed.
+    clean_feed: Option<Recording>,
     live_since: Option<Instant>,
 }
 
@@ -53,6 +55,16 @@ impl Remembered {
                     show.recording = None;
                 }
             }
+            Command::StartCleanFeed(recording) => {
+                if let Some(show) = &mut self.show {
+                    show.clean_feed = Some(recording.clone());
+                }
+            }
+            Command::StopCleanFeed => {
+                if let Some(show) = &mut self.show {
+                    show.clean_feed = None;
+                }
+            }
             Command::End | Command::Quit => self.over(),
             Command::Snapshot => {
                 if let Reply::Snapshot(snapshot) = reply {
@@ -65,7 +77,7 @@ impl Remembered {
     /// A show that runs (again: by [`crate::Engine::remember_go_live`]).
     pub(crate) fn begin(&mut self, go: GoLive) {
         let live_since = self.show.as_ref().and_then(|show| show.live_since);
-        self.show = Some(Show { recording: go.recording.clone(), go, live_since });
+        self.show = Some(Show { recording: go.recording.clone(), clean_feed: go.clean_feed.clone(), go, live_since });
     }
 
     /// The first destination accepted.
@@ -100,11 +112,12 @@ impl Remembered {
         out.extend(self.overlay.clone());
         out.extend(plain(&self.preview));
         if let Some(show) = &self.show {
-            let recording = show.recording.as_ref().map(|r| Recording { path: next_part(&r.path), overwrite: false });
+            let next = |file: &Option<Recording>| file.as_ref().map(|r| Recording { path: next_part(&r.path), overwrite: false });
+            let (recording, clean_feed) = (next(&show.recording), next(&show.clean_feed));
             let gone = show.live_since.map_or(Duration::ZERO, |since| since.elapsed());
             // Not zero: the show ends by its own time, with everything that belongs to an end.
             let for_s = show.go.for_s.map(|s| s.saturating_sub(gone.as_secs()).max(1));
-            out.push((Command::GoLive(GoLive { recording, for_s, ..show.go.clone() }), Bytes::new()));
+            out.push((Command::GoLive(GoLive { recording, clean_feed, for_s, ..show.go.clone() }), Bytes::new()));
         }
         out
     }
@@ -118,34 +131,22 @@ fn key(overlay: &crate::protocol::Overlay) -> Option<&str> {
     overlay.card.as_ref().and_then(|card| card.picture_key.as_deref())
 }
 
-/// `NAME.part2.mp4`, or the next number that is free.
-fn next_part(path: &Path) -> PathBuf {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let extension = path.extension().map_or_else(|| "mp4".to_owned(), |e| e.to_string_lossy().into_owned());
-    (2_u32..)
-        .map(|n| path.with_file_name(format!("{stem}.part{n}.{extension}")))
-        .find(|part| !part.exists())
-        .unwrap_or_else(|| path.to_owned())
-}
-
-/// The parts of the same recording that came before this one, as [`next_part`] names them; those that are there.
-pub(crate) fn earlier_parts(path: &Path) -> Vec<PathBuf> {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let Some((name, n)) = stem.rsplit_once(".part").and_then(|(name, n)| Some((name, n.parse::<u32>().ok()?))) else { return Vec::new() };
-    let extension = path.extension().map_or_else(|| "mp4".to_owned(), |e| e.to_string_lossy().into_owned());
-    let first = std::iter::once(format!("{name}.{extension}"));
-    let others = (2..n).map(|n| format!("{name}.part{n}.{extension}"));
-    first.chain(others).map(|file| path.with_file_name(file)).filter(|part| part.is_file()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::protocol::{Overlay, ProductCard};
+    use std::path::Path;
 
     fn go(path: &Path) -> Command {
         let recording = Some(Recording { path: path.to_owned(), overwrite: true });
-        Command::GoLive(GoLive { destinations: vec![], hls_dir: None, recording, for_s: Some(600) })
+        Command::GoLive(GoLive {
+            destinations: vec![],
+            hls_dir: None,
+            recording,
+            clean_feed: Some(Recording { path: path.with_extension("clean.mp4"), overwrite: true }),
+            for_s: Some(600),
+            limits: crate::protocol::EncoderLimits::default(),
+        })
     }
 
     #[test]
@@ -165,21 +166,14 @@ mod tests {
         let recording = go.recording.as_ref().expect("it goes on");
         assert_eq!(recording.path, folder.path().join("show.part3.mp4"));
         assert!(!recording.overwrite, "what exists is not touched");
+        let clean = go.clean_feed.as_ref().expect("so does the clean feed");
+        assert_eq!((&clean.path, clean.overwrite), (&folder.path().join("show.clean.part2.mp4"), false));
+        remembered.note(&Command::StopCleanFeed, &none, &Reply::Done);
+        assert!(matches!(&remembered.replay()[2].0, Command::GoLive(go) if go.clean_feed.is_none() && go.recording.is_some()));
         remembered.note(&Command::StopRecording, &none, &Reply::Done);
         assert!(matches!(&remembered.replay()[2].0, Command::GoLive(go) if go.recording.is_none()));
         remembered.note(&Command::End, &none, &Reply::Done);
         assert!(remembered.replay().iter().all(|(c, _)| !matches!(c, Command::GoLive(_))));
-    }
-
-    #[test]
-    fn the_parts_of_a_recording_are_found_by_name_and_nothing_else_is() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let at = |name: &str| folder.path().join(name);
-        for name in ["show.mp4", "show.part2.mp4", "show.part4.mp4", "other.mp4", "show.part3.mov"] {
-            std::fs::write(at(name), "x").expect("written");
-        }
-        assert_eq!(earlier_parts(&at("show.part4.mp4")), [at("show.mp4"), at("show.part2.mp4")]);
-        assert!(earlier_parts(&at("show.mp4")).is_empty() && earlier_parts(&at("show.party.mp4")).is_empty());
     }
 
     #[test]

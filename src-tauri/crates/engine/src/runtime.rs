@@ -1,4 +1,4 @@
-use crate::director::Director;
+use crate::director::{Director, OnStuck};
 use crate::error::{EngineError, failure};
 use crate::guard::guarded;
 use crate::hub::Hub;
@@ -35,11 +35,11 @@ pub(crate) struct Runtime {
 }
 
 impl Runtime {
-    /// Starts idle.
-    pub(crate) fn start(data: &Path) -> Result<Self, EngineError> {
+    /// Starts idle. `on_stuck` is called each time a part of a show has stood still for too long.
+    pub(crate) fn start(data: &Path, on_stuck: OnStuck) -> Result<Self, EngineError> {
         let (orders, incoming) = sync_channel(WAITING);
         let (hub, stop, gone) = (Hub::default(), CancellationToken::new(), CancellationToken::new());
-        let mut director = Director::new(data, hub.clone());
+        let mut director = Director::new(data, hub.clone(), on_stuck);
         let (told, ended, news) = (stop.clone(), gone.clone().drop_guard(), hub.clone());
         spawn_thread("engine", move || {
             guarded("engine", &news, |_| direct(&mut director, &incoming, &told));

@@ -157,6 +157,7 @@ impl VideoSource for Paused {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::EncoderChoice;
 
     fn demo() -> Configuration {
         Configuration {
@@ -166,6 +167,7 @@ mod tests {
             video_kbps: 800,
             audio_kbps: 96,
             low_latency: false,
+            encoder: EncoderChoice::Auto,
             language: "en".to_owned(),
         }
     }

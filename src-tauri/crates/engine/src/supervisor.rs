@@ -194,7 +194,7 @@ impl Engine {
     /// # Errors
     /// The OS gives no thread.
     pub async fn in_process(data: &Path) -> Result<Self, EngineError> {
-        let runtime = Arc::new(Runtime::start(data)?);
+        let runtime = Arc::new(Runtime::start(data, Box::new(|part| tracing::error!(part, "the show stands still")))?);
         let inner = Inner::new(Some(Arc::clone(&runtime)));
         inner.link.send_replace(Link::Up(Arc::clone(&runtime) as Arc<dyn Port>));
         let mailbox = runtime.hub().attach();

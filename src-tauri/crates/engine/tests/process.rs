@@ -3,14 +3,29 @@
 
 mod support;
 
-use stallcast_engine::protocol::{Command, EngineState, Event, Hello, Message, Reply, Request, VERSION};
+use stallcast_engine::protocol::{Command, EngineState, Event, GoLive, Hello, Message, Recording, Reply, Request, VERSION};
 use stallcast_engine::{Engine, EngineEvent, socket, socket_path, wire};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
-use support::{child, give, record_into, small_demo, wait_encoded, wait_for, wait_state};
+use support::{give, record_into, small_demo, wait_encoded, wait_for, wait_state};
+
+/// The test binary `engine_child`, which cargo builds beside the tests.
+fn child() -> PathBuf {
+    let test = std::env::current_exe().expect("this test has a path");
+    let folder = test.parent().and_then(Path::parent).expect("target/<profile>/deps");
+    let child = folder.join("examples").join(format!("engine_child{}", std::env::consts::EXE_SUFFIX));
+    assert!(child.exists(), "{} is missing: `cargo build -p stallcast-engine --examples`", child.display());
+    child
+}
 
 fn kill(pid: u32) {
     let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).expect("a process id");
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it was there");
+}
+
+fn signal(pid: u32, signal: rustix::process::Signal) {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).expect("a process id");
+    rustix::process::kill_process(pid, signal).expect("it is there");
 }
 
 fn is_there(pid: u32) -> bool {
@@ -26,7 +41,9 @@ async fn a_killed_process_comes_back_and_the_show_goes_on_in_a_new_part() {
     let mut events = engine.events();
     give(&engine, Command::Configure(small_demo())).await;
     give(&engine, Command::SetMuted { muted: true }).await;
-    give(&engine, Command::GoLive(record_into(&file, None))).await;
+    let clean = folder.path().join("show.clean.mp4");
+    let clean_feed = Some(Recording { path: clean.clone(), overwrite: false });
+    give(&engine, Command::GoLive(GoLive { clean_feed, ..record_into(&file, None) })).await;
     wait_state(&mut events, EngineState::Live).await;
     wait_encoded(&mut events, 60).await;
     let first = engine.pid();
@@ -46,7 +63,8 @@ async fn a_killed_process_comes_back_and_the_show_goes_on_in_a_new_part() {
     let second = engine.pid();
     let Reply::Ended(summary) = give(&engine, Command::End).await else { panic!("a summary") };
     assert_eq!(summary.recordings, [folder.path().join("show.part2.mp4")]);
-    for part in [&file, &summary.recordings[0]] {
+    assert_eq!(summary.clean_feeds, [folder.path().join("show.clean.part2.mp4")]);
+    for part in [&file, &summary.recordings[0], &clean, &summary.clean_feeds[0]] {
         let frames = support::video_frames(part);
         assert!(frames >= 25, "{}: {frames} frames", part.display());
         assert!(support::is_finished(part), "{} is left in fragments", part.display());
@@ -54,6 +72,52 @@ async fn a_killed_process_comes_back_and_the_show_goes_on_in_a_new_part() {
     engine.quit().await;
     assert!(!is_there(second), "ended and reaped");
     assert!(Engine::attach(folder.path()).await.expect("no error").is_none());
+}
+
+/// As a laptop that was closed and opened again, only shorter: nothing ran, the clock did.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_was_stopped_goes_on_with_picture_and_sound_in_step() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("show.mp4");
+    let engine = Engine::attach_or_start(folder.path(), &child()).await.expect("it starts");
+    let mut events = engine.events();
+    give(&engine, Command::Configure(small_demo())).await;
+    give(&engine, Command::GoLive(record_into(&file, None))).await;
+    wait_encoded(&mut events, 60).await;
+    let pid = engine.pid();
+    signal(pid, rustix::process::Signal::STOP);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    signal(pid, rustix::process::Signal::CONT);
+    let resumed = std::time::Instant::now();
+    let next = wait_for(&mut events, "stats", |event| match event {
+        EngineEvent::Event(Event::Stats(stats)) if stats.loss.lagged > 100 => Some(stats.frames_encoded),
+        _ => None,
+    });
+    let next = next.await;
+    wait_encoded(&mut events, next + 60).await;
+    eprintln!("two more seconds of pictures {:?} after it went on", resumed.elapsed());
+    let Reply::Ended(summary) = give(&engine, Command::End).await else { panic!("a summary") };
+    assert_eq!(engine.pid(), pid, "the same process");
+    assert_eq!(summary.recordings, std::slice::from_ref(&file), "the same file");
+    let [picture, sound] = support::track_ends(&file);
+    assert!((picture - sound).abs() < 0.2, "picture ends at {picture} s, sound at {sound} s");
+    assert!(picture > 5.0 + 4.0, "{picture} s: the time that was slept belongs to the show");
+    engine.quit().await;
+}
+
+/// An encoder is probed where it can do no harm.
+#[test]
+fn a_probe_is_a_process_of_its_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let probed = |task: &str| {
+        let mut command = std::process::Command::new(child());
+        command.arg("engine").arg("--data").arg(folder.path()).env("STALLCAST_PROBE", task).status().expect("it runs").success()
+    };
+    assert!(probed("libx264 360 640 30 800 0"));
+    assert!(!probed("h264_omx 360 640 30 800 0"), "not in the table");
+    if !std::path::Path::new("/dev/nvidiactl").exists() {
+        assert!(!probed("h264_nvenc 360 640 30 800 0"), "no such hardware here");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,10 +1,12 @@
 //! What the tests of this crate share.
 
 use bytes::Bytes;
-use stallcast_engine::protocol::{CameraChoice, Command, Configuration, EngineState, Event, GoLive, MicChoice, Recording, Reply, State};
+use stallcast_engine::protocol::{
+    CameraChoice, Command, Configuration, EncoderChoice, EncoderLimits, EngineState, Event, GoLive, MicChoice, Recording, Reply, State,
+};
 use stallcast_engine::{Engine, EngineEvent};
 use stallcast_media::Canvas;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 use tokio::sync::broadcast::Receiver;
 
@@ -19,21 +21,20 @@ pub fn small_demo() -> Configuration {
         video_kbps: 800,
         audio_kbps: 96,
         low_latency: false,
+        encoder: EncoderChoice::Auto,
         language: "zh-CN".to_owned(),
     }
 }
 
 pub fn record_into(path: &Path, for_s: Option<u64>) -> GoLive {
-    GoLive { destinations: vec![], hls_dir: None, recording: Some(Recording { path: path.to_owned(), overwrite: false }), for_s }
-}
-
-/// The test binary `engine_child`, which cargo builds beside the tests.
-pub fn child() -> PathBuf {
-    let test = std::env::current_exe().expect("this test has a path");
-    let folder = test.parent().and_then(Path::parent).expect("target/<profile>/deps");
-    let child = folder.join("examples").join(format!("engine_child{}", std::env::consts::EXE_SUFFIX));
-    assert!(child.exists(), "{} is missing: `cargo build -p stallcast-engine --examples`", child.display());
-    child
+    GoLive {
+        destinations: vec![],
+        hls_dir: None,
+        recording: Some(Recording { path: path.to_owned(), overwrite: false }),
+        clean_feed: None,
+        for_s,
+        limits: EncoderLimits::default(),
+    }
 }
 
 pub async fn give(engine: &Engine, command: Command) -> Reply {
@@ -101,4 +102,17 @@ pub fn is_finished(path: &Path) -> bool {
         at += size;
     }
     kinds.contains(&b"moov".to_vec()) && !kinds.contains(&b"moof".to_vec())
+}
+
+/// Seconds at which picture and sound of a file end.
+pub fn track_ends(path: &Path) -> [f64; 2] {
+    let mut file = stallcast_libav::MediaFile::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let mut ends = [0.0, 0.0];
+    while let Some(decoded) = file.next().unwrap_or_else(|e| panic!("{}: {e}", path.display())) {
+        match decoded {
+            stallcast_libav::Decoded::Video(frame) => ends[0] = frame.pts.0 as f64 / 1e9,
+            stallcast_libav::Decoded::Audio(block) => ends[1] = block.end().0 as f64 / 1e9,
+        }
+    }
+    ends
 }

@@ -1,0 +1,142 @@
+//! While a show runs the machine neither sleeps nor darkens its screen, and its battery is watched.
+
+use crate::hub::Hub;
+use keepawake::KeepAwake;
+use stallcast_clock::spawn_thread;
+use stallcast_media::{Health, HealthCode};
+use starship_battery::State;
+use starship_battery::units::{ratio, time};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
+
+/// A battery changes slowly, and asking it costs a few file reads.
+const LOOK_EACH: Duration = Duration::from_secs(30);
+/// So little time or charge is a reason to go and fetch the power supply now.
+const LOW_MINUTES: u64 = 30;
+const LOW_PERCENT: u64 = 20;
+
+/// Lasts as long as the show: the thread `awake` holds what keeps the machine awake, and lets go when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Awake {
+    _held: Option<SyncSender<()>>,
+}
+
+impl Awake {
+    /// Asks the system. That may take a moment and may fail; nobody waits for it.
+    pub(crate) fn start(hub: Hub) -> Self {
+        let (held, over) = sync_channel(1);
+        let thread = spawn_thread("awake", move || {
+            // Whoever speaks to the system's services for us may panic when they go away. That ends this thread only.
+            if catch_unwind(AssertUnwindSafe(|| stay_awake(&hub, &over))).is_err() {
+                tracing::warn!("the machine is no longer kept awake");
+            }
+        });
+        match thread {
+            Ok(_) => Self { _held: Some(held) },
+            Err(e) => {
+                tracing::warn!(error = %e, "no thread to keep the machine awake");
+                Self { _held: None }
+            }
+        }
+    }
+}
+
+fn stay_awake(hub: &Hub, over: &Receiver<()>) {
+    // One by one: a desktop without the one may have the other.
+    let held = [hold("sleep", |b| b.sleep(true)), hold("idle", |b| b.idle(true)), hold("display", |b| b.display(true))];
+    let mut power = Power::default();
+    loop {
+        let news = read_battery().and_then(|reading| power.look(reading));
+        if let Some(health) = news {
+            hub.health(health);
+        }
+        if over.recv_timeout(LOOK_EACH) != Err(RecvTimeoutError::Timeout) {
+            break;
+        }
+    }
+    drop(held);
+}
+
+fn hold(what: &str, choose: impl FnOnce(&mut keepawake::Builder) -> &mut keepawake::Builder) -> Option<KeepAwake> {
+    let mut builder = keepawake::Builder::default();
+    builder.app_name("Stallcast").app_reverse_domain("app.stallcast").reason("A live show is running");
+    match choose(&mut builder).create() {
+        Ok(held) => Some(held),
+        Err(e) => {
+            tracing::info!(what, error = %e, "the system is not asked to stay awake");
+            None
+        }
+    }
+}
+
+/// What the batteries say together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Reading {
+    discharging: bool,
+    percent: u64,
+    minutes: Option<u64>,
+}
+
+/// `None` on a machine without a battery.
+fn read_battery() -> Option<Reading> {
+    let batteries: Vec<_> = starship_battery::Manager::new().ok()?.batteries().ok()?.flatten().collect();
+    // The fullest one decides: others are empty while it lasts.
+    let fullest =
+        batteries.iter().max_by(|a, b| a.state_of_charge().partial_cmp(&b.state_of_charge()).unwrap_or(std::cmp::Ordering::Equal))?;
+    let whole = |value: f32| value.max(0.0).round() as u64;
+    Some(Reading {
+        discharging: batteries.iter().any(|b| b.state() == State::Discharging),
+        percent: whole(fullest.state_of_charge().get::<ratio::percent>()),
+        minutes: fullest.time_to_empty().map(|left| whole(left.get::<time::minute>())),
+    })
+}
+
+/// What was told of the power in this show.
+#[derive(Debug, Default)]
+struct Power {
+    on_battery: bool,
+    low: bool,
+}
+
+impl Power {
+    fn look(&mut self, now: Reading) -> Option<Health> {
+        if !now.discharging {
+            let was = std::mem::take(self);
+            return was.on_battery.then(|| Health::new(HealthCode::PowerBack));
+        }
+        let low = now.percent <= LOW_PERCENT || now.minutes.is_some_and(|left| left <= LOW_MINUTES);
+        let is_news = !self.on_battery || low && !self.low;
+        (self.on_battery, self.low) = (true, self.low || low);
+        let code = if low { HealthCode::BatteryLow } else { HealthCode::OnBattery };
+        is_news.then(|| Health::new(code).with("percent", now.percent))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(power: &mut Power, discharging: bool, percent: u64, minutes: Option<u64>) -> Option<HealthCode> {
+        power.look(Reading { discharging, percent, minutes }).map(|health| health.code)
+    }
+
+    #[test]
+    fn a_battery_is_told_once_again_when_low_and_when_power_is_back() {
+        let mut power = Power::default();
+        assert_eq!(told(&mut power, false, 80, None), None, "plugged in");
+        assert_eq!(told(&mut power, true, 80, Some(120)), Some(HealthCode::OnBattery));
+        assert_eq!(told(&mut power, true, 70, Some(90)), None, "once");
+        assert_eq!(told(&mut power, true, 55, Some(30)), Some(HealthCode::BatteryLow), "by time");
+        assert_eq!(told(&mut power, true, 56, Some(31)), None, "no to and fro");
+        assert_eq!(told(&mut power, false, 56, None), Some(HealthCode::PowerBack));
+        assert_eq!(told(&mut power, true, 20, None), Some(HealthCode::BatteryLow), "by charge, at once");
+    }
+
+    #[test]
+    fn a_machine_without_services_or_battery_runs_all_the_same() {
+        let awake = Awake::start(Hub::default());
+        drop(awake);
+        let _ = read_battery();
+    }
+}

@@ -1,0 +1,347 @@
+//! One show: encoders, sinks, and what became of them. Lives on the thread `engine`; sinks tell their news through a
+//! bounded channel that [`Show::look`] empties ten times a second.
+
+mod ending;
+mod files;
+mod news;
+
+pub(crate) use ending::{FILE_LIMIT, FLUSH_LIMIT};
+
+use crate::awake::Awake;
+use crate::clean::CleanFeed;
+use crate::encode::{EncoderThread, Outlets, Picture, Sink, open_sound};
+use crate::encoders::{Encoders, settings};
+use crate::error::failure;
+use crate::feed::Feed;
+use crate::hub::Hub;
+use crate::program::Program;
+use crate::protocol::{Configuration, Failure, GoLive, LinkState, LinkStatus, Recording};
+use crate::relay::Relay;
+use crate::sound::{Done, Sound, SoundShow};
+use news::{NEWS, News, Origin, Teller};
+use secrecy::ExposeSecret;
+use stallcast_broadcast::{Congestion, FileEvent, HlsSink, LinkFigures, LinkPhase, RtmpSink, Target};
+use stallcast_libav::VideoSettings;
+use stallcast_media::{Counters, StreamConfig};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::{Duration, Instant};
+
+/// What a show needs of the stage.
+pub(crate) struct ShowParts<'a> {
+    pub(crate) configuration: &'a Configuration,
+    pub(crate) program: &'a Program,
+    pub(crate) sound: &'a Sound,
+    pub(crate) encoders: &'a Encoders,
+    pub(crate) hub: Hub,
+}
+
+/// Has anybody accepted it?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Starting,
+    Live,
+}
+
+/// One destination as last seen: its sink is in the outlets while the show runs.
+#[derive(Debug)]
+struct Link {
+    id: String,
+    host: String,
+    figures: LinkFigures,
+}
+
+/// Who decides that the show is live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Decider {
+    Destination,
+    Recording,
+    Hls,
+}
+
+pub(crate) struct Show {
+    feed: Feed,
+    outlets: Outlets,
+    config: StreamConfig,
+    /// What encodes the picture.
+    encoder: &'static str,
+    encoders: Encoders,
+    hub: Hub,
+    picture_done: Done,
+    sound_done: Done,
+    teller: Teller,
+    news: Receiver<News>,
+    links: Vec<Link>,
+    congestion: Congestion,
+    kbps: Arc<AtomicU32>,
+    full_kbps: u32,
+    /// Share of the full rate that the room for the recording allows.
+    disk_percent: u32,
+    recording: Option<PathBuf>,
+    recordings: Vec<PathBuf>,
+    clean: CleanFeed,
+    disk_full: bool,
+    hls: bool,
+    decider: Decider,
+    live_since: Option<(i64, Instant)>,
+    limit: Option<Duration>,
+    /// The machine stays awake as long as the show lives.
+    _awake: Awake,
+}
+
+impl Show {
+    /// Opens encoders and sinks; the program begins with its next settled tick.
+    ///
+    /// # Errors
+    /// `bad_url`, `file_exists`, `path_unwritable`, `disk_full`, `internal`. Nothing runs then.
+    pub(crate) fn start(go: GoLive, parts: &ShowParts<'_>) -> Result<Self, Failure> {
+        let internal = |e: &dyn ToString| failure("internal", &[("detail", e)]);
+        let targets: Vec<(String, Target)> = go
+            .destinations
+            .iter()
+            .map(|d| {
+                let key = d.key.as_ref().map(|key| key.expose_secret());
+                Target::parse(&d.id, d.url.expose_secret(), key).map(|target| (d.id.clone(), target))
+            })
+            .collect::<Result<_, _>>()
+            .map_err(|e| {
+                tracing::warn!(error = %e, "a destination's address is not usable");
+                failure("bad_url", &[("rule", &e.code())])
+            })?;
+        let configuration = parts.configuration;
+        let (video_kbps, audio_kbps) = (go.limits.video(configuration.video_kbps), go.limits.audio(configuration.audio_kbps));
+        // The strictest destination decides for the one encode they share.
+        let settings =
+            VideoSettings { kbps: video_kbps, keyframe_s: go.limits.keyframe_s, b_frames: go.limits.b_frames, ..settings(configuration) };
+        let chosen = parts.encoders.choose(configuration);
+        let (picture, open) = parts.encoders.open(chosen, settings, &parts.hub).map_err(|e| internal(&e))?;
+        let name = picture.name();
+        let sound = open_sound(audio_kbps).map_err(|e| internal(&e))?;
+        let config = StreamConfig { video: picture.config(), audio: sound.config() };
+        let (sender, news) = sync_channel(NEWS);
+        let teller = Teller { news: sender, lost: Arc::default() };
+        let decider = match (&*targets, &go.recording) {
+            ([_, ..], _) => Decider::Destination,
+            ([], Some(_)) => Decider::Recording,
+            ([], None) => Decider::Hls,
+        };
+        let (feed, outlets) = (Feed::new(), Outlets::default());
+        let clean = CleanFeed::new(crate::encoders::settings(configuration), config.audio.clone(), &feed, &outlets, parts.hub.clone());
+        let mut show = Self {
+            feed,
+            outlets,
+            config,
+            encoder: name,
+            encoders: parts.encoders.clone(),
+            hub: parts.hub.clone(),
+            picture_done: Done::default(),
+            sound_done: Done::default(),
+            teller,
+            news,
+            links: Vec::new(),
+            congestion: Congestion::new(video_kbps, audio_kbps),
+            kbps: Arc::new(AtomicU32::new(video_kbps)),
+            full_kbps: video_kbps,
+            disk_percent: 100,
+            recording: None,
+            recordings: Vec::new(),
+            clean,
+            disk_full: false,
+            hls: false,
+            decider,
+            live_since: None,
+            limit: go.for_s.map(Duration::from_secs),
+            _awake: Awake::start(parts.hub.clone()),
+        };
+        let opened = show.open_sinks(targets, go.recording.as_ref(), go.hls_dir.as_deref());
+        if let Err(refused) = opened {
+            show.finish_sinks();
+            return Err(refused);
+        }
+        if let Some(clean) = &go.clean_feed {
+            show.start_clean_feed(clean);
+        }
+        let begun = show.begin(go.hls_dir, Relay::new(picture, open), sound, parts);
+        if let Err(e) = begun {
+            show.finish_sinks();
+            return Err(internal(&e));
+        }
+        Ok(show)
+    }
+
+    fn open_sinks(&mut self, targets: Vec<(String, Target)>, recording: Option<&Recording>, hls_dir: Option<&Path>) -> Result<(), Failure> {
+        if let Some(recording) = recording {
+            self.start_recording(recording)?;
+        }
+        if let Some(dir) = hls_dir {
+            std::fs::create_dir_all(dir).map_err(|e| failure("path_unwritable", &[("path", &dir.display()), ("detail", &e)]))?;
+        }
+        for (index, (id, target)) in targets.into_iter().enumerate() {
+            let host = target.host().to_owned();
+            let (teller, outlets) = (self.teller.clone(), self.outlets.clone());
+            let on_event = move |event| teller.tell(Origin::Link { index, event });
+            let sink = RtmpSink::start(target, self.config.clone(), on_event, move || outlets.want_keyframe());
+            let sink = sink.map_err(|e| failure("internal", &[("detail", &e)]))?;
+            self.links.push(Link { id, host, figures: sink.figures() });
+            self.outlets.add(Sink::Rtmp(sink));
+        }
+        Ok(())
+    }
+
+    fn begin(
+        &self,
+        hls_dir: Option<PathBuf>,
+        relay: Relay,
+        sound: stallcast_libav::AudioEncoder,
+        parts: &ShowParts<'_>,
+    ) -> std::io::Result<()> {
+        // The playlist needs the instant of program time zero, which the first frame brings.
+        let (outlets, teller, config) = (self.outlets.clone(), self.teller.clone(), self.config.clone());
+        let on_begin = move |epoch_ms: i64| {
+            let Some(dir) = hls_dir else { return };
+            let news = teller.clone();
+            match HlsSink::start(&dir, config, epoch_ms, move |event| news.tell(Origin::Hls { event })) {
+                Ok(sink) => outlets.add(Sink::Hls(sink)),
+                Err(e) => teller.tell(Origin::Hls { event: FileEvent::Failed { reason: e.to_string() } }),
+            }
+        };
+        let replaced = self.teller.clone();
+        let picture = Picture {
+            relay,
+            frames: self.feed.frames.clone(),
+            counters: self.feed.counters.clone(),
+            span: self.feed.span.clone(),
+            outlets: self.outlets.clone(),
+            kbps: Arc::clone(&self.kbps),
+            on_begin: Some(Box::new(on_begin)),
+            on_replaced: Box::new(move |news| replaced.tell(Origin::Encoder(news))),
+            done: self.picture_done.clone(),
+        };
+        picture.start(EncoderThread::Show, self.hub.clone())?;
+        parts.sound.begin(SoundShow {
+            feed: self.feed.clone(),
+            encoder: sound,
+            outlets: self.outlets.clone(),
+            done: self.sound_done.clone(),
+        });
+        parts.program.begin(self.feed.clone());
+        Ok(())
+    }
+
+    pub(crate) const fn clean(&self) -> &CleanFeed {
+        &self.clean
+    }
+
+    /// Takes the sinks' news and figures.
+    pub(crate) fn look(&mut self) {
+        self.take_news();
+        let mut figures = Vec::with_capacity(self.links.len());
+        self.outlets.for_each(|sink| {
+            if let Sink::Rtmp(sink) = sink {
+                figures.push(sink.figures());
+            }
+        });
+        for (link, figures) in self.links.iter_mut().zip(figures) {
+            link.figures = figures;
+        }
+        self.follow_links();
+        let lost = self.teller.lost.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            tracing::warn!(lost, "news of sinks were lost");
+        }
+    }
+
+    /// One encode for all: the slowest link that is being published to decides the picture's bitrate.
+    fn follow_links(&mut self) {
+        let publishing = self.links.iter().filter(|link| link.figures.phase == LinkPhase::Publishing);
+        let Some(slowest) = publishing.max_by_key(|link| link.figures.behind) else { return };
+        let LinkFigures { behind, delivered, .. } = slowest.figures;
+        if self.congestion.look(Instant::now(), behind, delivered) {
+            let kbps = self.congestion.kbps();
+            tracing::info!(host = slowest.host, kbps, behind_ms = behind.as_millis(), "bitrate follows the link");
+            self.set_rate();
+        }
+    }
+
+    /// The picture's bitrate: what the slowest link carries, and what the room for the recording allows.
+    fn set_rate(&self) {
+        let disk = self.full_kbps / 100 * self.disk_percent;
+        self.kbps.store(self.congestion.kbps().min(disk), Ordering::Relaxed);
+    }
+
+    /// No recording runs: its disk has no say.
+    fn spare_no_more(&mut self) {
+        self.disk_percent = 100;
+        self.set_rate();
+    }
+
+    pub(crate) const fn encoder(&self) -> &'static str {
+        self.encoder
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        if self.live_since.is_some() { Phase::Live } else { Phase::Starting }
+    }
+
+    pub(crate) fn live_since_ms(&self) -> Option<i64> {
+        self.live_since.map(|(ms, _)| ms)
+    }
+
+    /// Its time is over.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!((self.limit, self.live_since), (Some(limit), Some((_, since))) if since.elapsed() >= limit)
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.feed.counters
+    }
+
+    /// Payload bytes out of the encoders.
+    pub(crate) fn bytes_encoded(&self) -> u64 {
+        self.outlets.bytes()
+    }
+
+    pub(crate) fn links(&self) -> Vec<LinkStatus> {
+        let status = |link: &Link| LinkStatus {
+            id: link.id.clone(),
+            host: link.host.clone(),
+            state: match link.figures.phase {
+                LinkPhase::Connecting => LinkState::Connecting,
+                LinkPhase::Publishing => LinkState::Publishing,
+                LinkPhase::Reconnecting => LinkState::Reconnecting,
+                LinkPhase::Refused => LinkState::Refused,
+                LinkPhase::Closed => LinkState::Closed,
+            },
+            bytes_sent: link.figures.bytes_sent,
+            reconnects: link.figures.reconnects,
+            dropped: link.figures.dropped,
+            behind_ms: u64::try_from(link.figures.behind.as_millis()).unwrap_or(u64::MAX),
+        };
+        self.links.iter().map(status).collect()
+    }
+
+    pub(crate) fn recording(&self) -> Option<PathBuf> {
+        self.recording.clone()
+    }
+
+    pub(crate) fn recordings(&self) -> Vec<PathBuf> {
+        self.recordings.clone()
+    }
+
+    pub(crate) fn has_hls(&self) -> bool {
+        self.hls
+    }
+
+    /// Room for the recording, minutes.
+    pub(crate) fn disk_minutes(&self) -> Option<u64> {
+        let mut minutes = None;
+        self.outlets.for_each(|sink| {
+            if let Sink::Recording(sink) = sink {
+                minutes = sink.disk_minutes();
+            }
+        });
+        minutes.filter(|_| self.recording.is_some())
+    }
+}

@@ -1,0 +1,147 @@
+//! What sinks and encoders tell a show, and what it makes of it: state, health, the next file.
+
+use super::{Decider, Show};
+use crate::relay::Replaced;
+use crate::timing;
+use stallcast_broadcast::{FileEvent, Refusal, SinkEvent};
+use stallcast_media::{Health, HealthCode};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::SyncSender;
+use std::time::Instant;
+
+/// News of sinks that may wait. They are emptied ten times a second; what does not fit is counted and logged.
+pub(super) const NEWS: usize = 256;
+
+/// Which sink speaks, and when, ms UTC.
+#[derive(Debug)]
+pub(super) struct News {
+    at_ms: i64,
+    at: Instant,
+    from: Origin,
+}
+
+#[derive(Debug)]
+pub(super) enum Origin {
+    Link { index: usize, event: SinkEvent },
+    Recording { path: PathBuf, event: FileEvent },
+    Clean { path: PathBuf, event: FileEvent },
+    Hls { event: FileEvent },
+    Encoder(Replaced),
+}
+
+/// Where sinks put their news.
+#[derive(Debug, Clone)]
+pub(super) struct Teller {
+    pub(super) news: SyncSender<News>,
+    pub(super) lost: Arc<AtomicU64>,
+}
+
+impl Teller {
+    pub(super) fn tell(&self, from: Origin) {
+        if self.news.try_send(News { at_ms: timing::utc_ms(), at: Instant::now(), from }).is_err() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Show {
+    pub(super) fn take_news(&mut self) {
+        while let Ok(News { at_ms, at, from }) = self.news.try_recv() {
+            match from {
+                Origin::Link { index, event } => self.take_link(index, event, at_ms, at),
+                Origin::Recording { path, event } => self.take_recording(&path, event, at_ms, at),
+                Origin::Clean { path, event } => self.clean.take(&path, event, self.recording.is_some()),
+                Origin::Hls { event } => self.take_hls(event, at_ms, at),
+                Origin::Encoder(replaced) => self.take_replaced(replaced),
+            }
+        }
+    }
+
+    /// The sinks read it from the packets; here it is for those that come later, and for people.
+    fn take_replaced(&mut self, replaced: Replaced) {
+        let Replaced { from, to, config, hung } = replaced;
+        self.encoders.distrust(from);
+        self.config.video = config;
+        self.encoder = to;
+        let code = if hung { HealthCode::EncoderHung } else { HealthCode::EncoderReplaced };
+        self.hub.health(Health::new(code).with("from", from).with("to", to));
+    }
+
+    fn take_link(&mut self, index: usize, event: SinkEvent, at_ms: i64, at: Instant) {
+        let Some(link) = self.links.get(index) else { return };
+        let health = |code| Health::new(code).with("host", &link.host);
+        let health = match event {
+            SinkEvent::Accepted => None,
+            SinkEvent::Lost => Some(health(HealthCode::DestinationLost)),
+            SinkEvent::Back => Some(health(HealthCode::DestinationBack)),
+            SinkEvent::Refused { ref status } => {
+                Some(health(HealthCode::DestinationRefused).with("status", status).with("reason", Refusal::of(status).code()))
+            }
+            SinkEvent::Unreachable { named } => {
+                Some(health(HealthCode::DestinationUnreachable).with("reason", if named { "no_answer" } else { "name" }))
+            }
+            SinkEvent::Held => Some(health(HealthCode::DestinationHeld)),
+            SinkEvent::Slow => Some(health(HealthCode::DestinationSlow)),
+        };
+        if let Some(health) = health {
+            self.hub.health(health);
+        }
+        if index == 0 && matches!(event, SinkEvent::Accepted | SinkEvent::Back) || matches!(event, SinkEvent::Accepted) {
+            self.accepted(Decider::Destination, at_ms, at);
+        }
+    }
+
+    fn take_recording(&mut self, path: &Path, event: FileEvent, at_ms: i64, at: Instant) {
+        let shown = path.display();
+        match event {
+            FileEvent::Started => self.accepted(Decider::Recording, at_ms, at),
+            FileEvent::Continued { path: next } => {
+                self.recording = self.recording.is_some().then(|| next.clone());
+                self.recordings.push(next);
+            }
+            FileEvent::DiskLow { minutes } => self.hub.health(Health::new(HealthCode::DiskLow).with("minutes", minutes)),
+            FileEvent::DiskTight { percent, minutes } => {
+                self.disk_percent = percent;
+                self.set_rate();
+                if percent < 100 {
+                    self.hub.health(Health::new(HealthCode::DiskSaving).with("minutes", minutes).with("percent", percent));
+                }
+            }
+            FileEvent::DiskFull => {
+                self.disk_full = true;
+                self.recording = None;
+                self.spare_no_more();
+                self.hub.health(Health::new(HealthCode::RecordingStopped).with("path", shown));
+            }
+            FileEvent::Failed { reason } => {
+                self.recording = None;
+                self.spare_no_more();
+                self.hub.health(Health::new(HealthCode::RecordingFailed).with("path", shown).with("reason", reason));
+            }
+        }
+    }
+
+    fn take_hls(&mut self, event: FileEvent, at_ms: i64, at: Instant) {
+        match event {
+            FileEvent::Started => {
+                self.hls = true;
+                self.accepted(Decider::Hls, at_ms, at);
+            }
+            FileEvent::DiskLow { .. } | FileEvent::DiskTight { .. } | FileEvent::Continued { .. } => {}
+            FileEvent::DiskFull | FileEvent::Failed { .. } => {
+                self.hls = false;
+                let reason = if let FileEvent::Failed { reason } = event { reason } else { "disk full".to_owned() };
+                self.hub.health(Health::new(HealthCode::ViewersLost).with("reason", reason));
+            }
+        }
+    }
+
+    /// The show is live once whoever decides has accepted.
+    fn accepted(&mut self, who: Decider, at_ms: i64, at: Instant) {
+        if who == self.decider {
+            self.live_since.get_or_insert((at_ms, at));
+        }
+    }
+}
