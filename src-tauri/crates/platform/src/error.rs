@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -26,6 +27,8 @@ pub enum PlatformError {
     Refused {
         /// The platform's stable code.
         code: String,
+        /// Values for a sentence about it: limits, numbers. Hostile text: render as text only.
+        params: BTreeMap<String, String>,
     },
     /// It does not know us (any more).
     #[error("not signed in")]
@@ -50,7 +53,7 @@ impl PlatformError {
     pub fn code(&self) -> &str {
         match self {
             Self::Unreachable { .. } => "unreachable",
-            Self::Refused { code } => code,
+            Self::Refused { code, .. } => code,
             Self::Unauthenticated => "unauthorized",
             Self::RateLimited { .. } => "rate_limited",
             Self::NotUnderstood { .. } => "not_understood",
@@ -61,6 +64,12 @@ impl PlatformError {
     #[must_use]
     pub const fn may_have_happened(&self) -> bool {
         matches!(self, Self::Unreachable { sent: Sent::Maybe, .. } | Self::NotUnderstood { .. })
+    }
+
+    /// A refusal that says nothing but its code.
+    #[must_use]
+    pub fn refused(code: impl Into<String>) -> Self {
+        Self::Refused { code: code.into(), params: BTreeMap::new() }
     }
 
     pub(crate) fn unread(what: impl Into<String>) -> Self {

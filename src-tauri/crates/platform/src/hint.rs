@@ -22,6 +22,8 @@ pub enum About {
     Products,
     /// A coupon was claimed or ended.
     Coupon(CouponId),
+    /// A comment is new or was hidden.
+    Comments,
     /// Pin or live state.
     Room,
     /// Some were missed.

@@ -5,6 +5,8 @@
 
 mod error;
 mod hint;
+pub mod limits;
+pub mod listing;
 pub mod local;
 mod offset;
 mod platform;

@@ -1,5 +1,8 @@
 //! The local shop of this machine, over HTTP.
 
+mod comments;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod http;
 mod read;
 mod sse;
@@ -16,16 +19,16 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use stallcast_clock::Clock;
 use stallcast_model::{
-    Capabilities, Capability, CouponId, Effect, FeedPage, OrderId, Product, ReadCoupon, ReadLive, ReadPin, ReceivedOrder, ReceivedProduct,
-    RoomState, ShopProfile,
+    AfterSaleAnswer, Capabilities, Capability, ChangeId, Comment, CommentId, CouponId, Effect, FeedPage, OrderId, Product, ProductId,
+    ReadCoupon, ReadLive, ReadOffer, ReadPin, ReceivedOrder, ReceivedProduct, RoomState, ShopProfile,
 };
 use std::sync::Arc;
 use thiserror::Error;
 
-/// Rows asked for at a time.
-const PAGE: i64 = 100;
-/// Largest page, bytes: a hundred orders with all the lines an order may have stay below.
-const PAGE_MOST: usize = 8 << 20;
+/// Rows asked for at a time, the most that the shop gives: each page is one transaction, and a full shop has thousands.
+const PAGE: i64 = 500;
+/// Largest page, bytes: five hundred orders with all the lines an order may have stay below.
+const PAGE_MOST: usize = 40 << 20;
 /// Largest other answer.
 const ANSWER_MOST: usize = 1 << 20;
 /// Largest picture.
@@ -39,30 +42,69 @@ pub enum AddressError {
     /// Not `http://HOST:PORT`.
     #[error("not an address of a shop: {0}")]
     NotAnAddress(String),
-    /// The token would cross a network in clear.
+    /// The token would cross a network in clear that others use too.
     #[error("{0} is not on this machine and has no TLS")]
     NotPrivate(String),
+    /// It is in the same network, and nobody has said yet that this network is trusted.
+    #[error("{0} is in the same network, which is not trusted")]
+    NotTrusted(String),
+    /// The token has characters that no header holds, or none at all.
+    #[error("not a token")]
+    NotAToken,
     /// The HTTP client does not start.
     #[error("no HTTP client: {0}")]
     NoClient(String),
 }
 
-/// The adapter of the local shop.
+/// How far a token may travel without TLS, which the shop has not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Within this machine.
+    ThisMachine,
+    /// Also through the private network that this machine is in: its owner has said that it is trusted.
+    TrustedNetwork,
+}
+
+/// The adapter of a Stallcast shop: that of this machine, or of another one in the same network.
 #[derive(Debug)]
 pub struct LocalShop {
     http: Http,
+    /// Its own studio shows its room; this one only sells in it.
+    is_elsewhere: bool,
 }
 
 impl LocalShop {
     /// The kind of this adapter's connections.
     pub const KIND: &'static str = "local";
+    /// The kind of a shop that another studio runs.
+    pub const ELSEWHERE: &'static str = "stallcast";
 
     /// A shop at `http://127.0.0.1:PORT`. Nothing is asked of it yet.
     ///
     /// # Errors
     /// [`AddressError`].
     pub fn new(url: &str, token: SecretString, clock: Arc<dyn Clock>) -> Result<Self, AddressError> {
-        Ok(Self { http: Http::new(url, token, clock)? })
+        Ok(Self { http: Http::new(url, token, Reach::ThisMachine, clock)?, is_elsewhere: false })
+    }
+
+    /// A shop that another studio runs. Its room is that studio's: it is never told that it is live, and a pin is not lined
+    /// up with a program that it does not show. Nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// [`AddressError`].
+    pub fn elsewhere(url: &str, token: SecretString, reach: Reach, clock: Arc<dyn Clock>) -> Result<Self, AddressError> {
+        Ok(Self { http: Http::new(url, token, reach, clock)?, is_elsewhere: true })
+    }
+
+    /// What the shop calls its data: the same behind every address, another one once it was set up anew. Needs the token.
+    ///
+    /// # Errors
+    /// [`PlatformError`].
+    pub async fn identity(&self) -> Result<String, PlatformError> {
+        // Behind every change there is: an empty page.
+        let query = [("after", i64::MAX), ("limit", 1)];
+        let request = self.http.request(Method::GET, &["api", "seller", "orders"]).query(&query);
+        Ok(self.http.ask(request, ANSWER_MOST).await?.json::<wire::FeedName>("feed")?.feed)
     }
 
     /// It was started again, perhaps elsewhere. Running exchanges go on with the old address.
@@ -97,7 +139,7 @@ impl LocalShop {
     ) -> Result<Option<T>, PlatformError> {
         match self.http.ask(self.http.request(Method::GET, path), ANSWER_MOST).await {
             Ok(answer) => read(&answer).map(Some),
-            Err(PlatformError::Refused { code }) if code == "not_found" => Ok(None),
+            Err(PlatformError::Refused { code, .. }) if code == "not_found" => Ok(None),
             Err(e) => Err(e),
         }
     }
@@ -126,7 +168,12 @@ fn digest(bytes: &[u8]) -> String {
 #[async_trait]
 impl Platform for LocalShop {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { pin: Capability::Native, issue_coupon: Capability::Native, ship: Capability::Native, go_live: Capability::Native }
+        let native = Capabilities::native();
+        if self.is_elsewhere {
+            let go_live = Capability::Unavailable { reason: "own_room".to_owned() };
+            return Capabilities { go_live, ..native };
+        }
+        native
     }
 
     fn ahead_ms(&self) -> Option<i64> {
@@ -158,6 +205,21 @@ impl Platform for LocalShop {
         read::page(after, feed, |raw| read::product(raw, answer.sent_ms))
     }
 
+    async fn comments(&self, cursor: Option<&str>) -> Result<FeedPage<Comment>, PlatformError> {
+        let (after, answer) = self.feed("comments", cursor).await?;
+        let feed: wire::Feed = answer.json("comments")?;
+        self.http.precise(&answer, feed.up_to_ms);
+        read::page(after, feed, comments::read)
+    }
+
+    async fn comment(&self, id: &CommentId) -> Result<Option<Comment>, PlatformError> {
+        let read = |answer: &http::Answer| {
+            let raw: Box<RawValue> = answer.json("comment")?;
+            comments::read(&raw).map_err(|unread| PlatformError::unread(unread.reason))
+        };
+        self.one(&["api", "seller", "comments", id.as_str()], read).await
+    }
+
     async fn order(&self, id: &OrderId) -> Result<Option<ReceivedOrder>, PlatformError> {
         let read = |answer: &http::Answer| {
             let raw: Box<RawValue> = answer.json("order")?;
@@ -168,6 +230,12 @@ impl Platform for LocalShop {
 
     async fn coupon(&self, id: &CouponId) -> Result<Option<ReadCoupon>, PlatformError> {
         self.one(&["api", "seller", "coupons", id.as_str()], |answer| answer.json::<wire::Coupon>("coupon")?.read()).await
+    }
+
+    async fn offer_change(&self, product: &ProductId, id: &ChangeId) -> Result<Option<ReadOffer>, PlatformError> {
+        let read = |answer: &http::Answer| read::offer(answer.json("change")?, answer.sent_ms);
+        let found = self.one(&["api", "seller", "products", product.as_str(), "changes", id.as_str()], read).await?;
+        Ok(found.filter(|read| read.product.product.id == *product))
     }
 
     async fn pin(&self) -> Result<Option<ReadPin>, PlatformError> {
@@ -187,7 +255,7 @@ impl Platform for LocalShop {
                 let mime = mime.ok_or_else(|| PlatformError::unread("picture type"))?.to_owned();
                 Ok(Some(Picture { mime, bytes: answer.body }))
             }
-            Err(PlatformError::Refused { code }) if code == "not_found" => Ok(None),
+            Err(PlatformError::Refused { code, .. }) if code == "not_found" => Ok(None),
             Err(e) => Err(e),
         }
     }
@@ -197,7 +265,7 @@ impl Platform for LocalShop {
         const LIVE: &[&str] = &["api", "seller", "rooms", "main", "live"];
         match effect {
             Effect::Pin { product, program_ms, .. } => {
-                let form = wire::PinForm { product_id: product.as_str(), program_ms: *program_ms };
+                let form = wire::PinForm { product_id: product.as_str(), program_ms: program_ms.filter(|_| !self.is_elsewhere) };
                 self.send(Method::PUT, PIN, key, Some(&form)).await
             }
             Effect::Unpin { .. } => self.send(Method::DELETE, PIN, key, NO_BODY).await,
@@ -205,9 +273,26 @@ impl Platform for LocalShop {
                 let form = wire::CouponForm::new(draft);
                 self.send(Method::PUT, &["api", "seller", "coupons", coupon.as_str()], key, Some(&form)).await
             }
-            Effect::Ship { order, shipment } => {
-                let form = wire::ShipForm { carrier: &shipment.carrier, tracking: &shipment.tracking };
+            Effect::WithdrawCoupon { coupon } => {
+                self.send(Method::DELETE, &["api", "seller", "coupons", coupon.as_str()], key, NO_BODY).await
+            }
+            Effect::ChangeOffer { change, product, terms } => {
+                let path = ["api", "seller", "products", product.as_str(), "changes", change.as_str()];
+                self.send(Method::PUT, &path, key, Some(&wire::OfferForm::new(terms))).await
+            }
+            Effect::Ship { order, shipment, lines } => {
+                let lines = lines.iter().map(|p| wire::LinePieces { line: p.line, quantity: p.quantity }).collect();
+                let form = wire::ShipForm { carrier: &shipment.carrier, tracking: &shipment.tracking, lines };
                 self.send(Method::POST, &["api", "seller", "orders", order.as_str(), "ship"], key, Some(&form)).await
+            }
+            Effect::AnswerAfterSale { order, after_sale, answer } => {
+                let path = |deed| ["api", "seller", "orders", order.as_str(), "after-sales", after_sale.as_str(), deed];
+                match answer {
+                    AfterSaleAnswer::Agree => self.send(Method::POST, &path("agree"), key, NO_BODY).await,
+                    AfterSaleAnswer::Refuse { reason } => {
+                        self.send(Method::POST, &path("refuse"), key, Some(&wire::RefuseForm { reason })).await
+                    }
+                }
             }
             Effect::GoLive { state, started_at_ms, program_epoch_ms } => {
                 let state = match state {
@@ -216,6 +301,9 @@ impl Platform for LocalShop {
                 };
                 let form = wire::LiveForm { state, started_at_ms: *started_at_ms, program_epoch_ms: *program_epoch_ms };
                 self.send(Method::PUT, LIVE, key, Some(&form)).await
+            }
+            Effect::HideComment { comment } => {
+                self.send(Method::PUT, &["api", "seller", "comments", comment.as_str(), "hidden"], key, NO_BODY).await
             }
         }
     }

@@ -2,7 +2,8 @@ use crate::{HintStream, PlatformError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use stallcast_model::{
-    Capabilities, CouponId, Effect, FeedPage, OrderId, Product, ReadCoupon, ReadLive, ReadPin, ReceivedOrder, ReceivedProduct, ShopProfile,
+    Capabilities, ChangeId, Comment, CommentId, CouponId, Effect, FeedPage, OrderId, Product, ProductId, ReadCoupon, ReadLive, ReadOffer,
+    ReadPin, ReceivedOrder, ReceivedProduct, ShopProfile,
 };
 use std::fmt;
 
@@ -46,6 +47,25 @@ pub trait Platform: Send + Sync + fmt::Debug {
     /// [`PlatformError`].
     async fn products(&self, cursor: Option<&str>) -> Result<FeedPage<ReceivedProduct>, PlatformError>;
 
+    /// Comments new or changed behind `cursor`; from the start with `None`. Asked only where
+    /// [`Capabilities::comments`] is native.
+    ///
+    /// # Errors
+    /// [`PlatformError`]; `unsupported` on a platform that has no such feed.
+    async fn comments(&self, cursor: Option<&str>) -> Result<FeedPage<Comment>, PlatformError> {
+        let _ = cursor;
+        Err(PlatformError::refused("unsupported"))
+    }
+
+    /// One comment; `None` where there is none.
+    ///
+    /// # Errors
+    /// As [`Self::comments`].
+    async fn comment(&self, id: &CommentId) -> Result<Option<Comment>, PlatformError> {
+        let _ = id;
+        Err(PlatformError::refused("unsupported"))
+    }
+
     /// One order; `None` where there is none.
     ///
     /// # Errors
@@ -57,6 +77,12 @@ pub trait Platform: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`PlatformError`].
     async fn coupon(&self, id: &CouponId) -> Result<Option<ReadCoupon>, PlatformError>;
+
+    /// A change of price or pieces; `None` where it did not take effect.
+    ///
+    /// # Errors
+    /// [`PlatformError`].
+    async fn offer_change(&self, product: &ProductId, id: &ChangeId) -> Result<Option<ReadOffer>, PlatformError>;
 
     /// What is shown as being explained.
     ///

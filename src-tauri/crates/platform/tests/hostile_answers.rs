@@ -57,8 +57,17 @@ async fn failures_mean_what_they_say() {
     assert!(shop.perform(&ENDED, "k").await.is_err_and(|e| e.may_have_happened() && e.code() == "unreachable"));
     let shop = answering(http("429 Too Many Requests", "Retry-After: 3\r\n", "")).await;
     assert_eq!(shop.perform(&ENDED, "k").await, Err(PlatformError::RateLimited { retry_after: Duration::from_secs(3) }));
+    // And everybody else on this connection is held back without a question.
+    assert!(matches!(shop.orders(None).await, Err(PlatformError::RateLimited { retry_after }) if retry_after > Duration::from_secs(2)));
+    let date = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nRetry-After: Sun, 06 Nov 1994 08:49:57 GMT\r\n";
+    let shop = answering(http("429 Too Many Requests", date, "")).await;
+    assert_eq!(shop.perform(&ENDED, "k").await, Err(PlatformError::RateLimited { retry_after: Duration::from_secs(20) }));
+    let shop = answering(http("503 Service Unavailable", "Retry-After: 40\r\n", "")).await;
+    assert!(shop.perform(&ENDED, "k").await.is_err_and(|e| e.may_have_happened()), "it may have been done");
+    assert!(matches!(shop.live().await, Err(PlatformError::RateLimited { .. })), "and the pause holds all the same");
     let shop = answering(http("409 Conflict", "", r#"{"code":"wrong_state","params":{"state":"shipped"}}"#)).await;
-    assert_eq!(shop.perform(&ENDED, "k").await, Err(PlatformError::Refused { code: "wrong_state".to_owned() }));
+    let params = std::collections::BTreeMap::from([("state".to_owned(), "shipped".to_owned())]);
+    assert_eq!(shop.perform(&ENDED, "k").await, Err(PlatformError::Refused { code: "wrong_state".to_owned(), params }));
     let shop = answering(http("404 Not Found", "", "<html>nginx</html>")).await;
     assert!(shop.coupon(&stallcast_model::CouponId::new("c")).await.is_err(), "somebody else's 404 does not prove that there is none");
 }

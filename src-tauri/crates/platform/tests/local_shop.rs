@@ -5,8 +5,11 @@ mod support;
 use futures_util::StreamExt;
 use secrecy::SecretString;
 use stallcast_clock::{ManualClock, SystemClock};
-use stallcast_model::{CouponDraft, CouponId, Currency, Effect, Money, OrderId, OrderStatus, ProductId, RoomState, Shipment};
-use stallcast_platform::local::LocalShop;
+use stallcast_model::{
+    Capability, ChangeId, CouponDraft, CouponId, Currency, Effect, Money, NewPrice, OfferTerms, OrderId, OrderStatus, ProductId, RoomState,
+    Waybill,
+};
+use stallcast_platform::local::{LocalShop, Reach};
 use stallcast_platform::{About, Platform, PlatformError, Sent};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +17,39 @@ use support::{adapter, buy, start, start_anywhere};
 
 fn yuan(n: i64) -> Money {
     Money::new(n, Currency::Cny)
+}
+
+/// Code of a refusal.
+fn code(answer: Result<(), PlatformError>) -> String {
+    answer.expect_err("refused").code().to_owned()
+}
+
+#[tokio::test]
+async fn a_shop_elsewhere_is_known_again_and_its_room_is_left_alone() {
+    let (dir, other) = (tempfile::tempdir().expect("dir"), tempfile::tempdir().expect("dir"));
+    let (shop, second) = (start_anywhere(dir.path()).await, start_anywhere(other.path()).await);
+    let elsewhere = |url: &str, token: &str| {
+        LocalShop::elsewhere(url, SecretString::from(token.to_owned()), Reach::TrustedNetwork, Arc::new(SystemClock)).expect("adapter")
+    };
+    let platform = elsewhere(shop.url(), shop.token());
+    let by_name = elsewhere(&shop.url().replace("127.0.0.1", "localhost"), shop.token());
+    let identity = platform.identity().await.expect("identity");
+    assert_eq!((by_name.identity().await, adapter(&shop).identity().await), (Ok(identity.clone()), Ok(identity.clone())));
+    assert_eq!(platform.products(None).await.expect("products").feed, Some(identity.clone()));
+    assert_ne!(elsewhere(second.url(), second.token()).identity().await.expect("identity"), identity);
+    assert_eq!(elsewhere(shop.url(), second.token()).identity().await, Err(PlatformError::Unauthenticated));
+
+    assert_ne!(platform.capabilities().go_live, Capability::Native, "another studio shows its room");
+    assert_eq!(adapter(&shop).capabilities().go_live, Capability::Native);
+    // Its viewers' program is not ours: a pin holds at once, not when their picture reaches our time.
+    let product = platform.products(None).await.expect("products").rows[0].product.id.clone();
+    let pin = Effect::Pin { product: product.clone(), number: 1, program_ms: Some(3_600_000) };
+    platform.perform(&pin, "k1").await.expect("accepted");
+    assert_eq!(platform.pin().await.expect("room").expect("pinned").product, product);
+    let room: serde_json::Value = reqwest::get(format!("{}/api/rooms/main", shop.url())).await.expect("ask").json().await.expect("json");
+    assert!(room["pin"].is_object() && room["pin"]["programMs"].is_null(), "{room}");
+    shop.stop().await;
+    second.stop().await;
 }
 
 #[tokio::test]
@@ -90,7 +126,7 @@ async fn effects_hold_once_and_are_read_back() {
     platform.perform(&pin, "s/pin/1/1").await.expect("again");
     assert_eq!(platform.pin().await, Ok(Some(first)), "the same pin again changes nothing");
     let unknown = Effect::Pin { product: ProductId::new("none"), number: 9, program_ms: None };
-    assert_eq!(platform.perform(&unknown, "s/pin/9/1").await, Err(PlatformError::Refused { code: "not_found".to_owned() }));
+    assert_eq!(code(platform.perform(&unknown, "s/pin/9/1").await), "not_found");
     platform.perform(&Effect::Unpin { product, number: 1 }, "s/unpin/1/1").await.expect("unpinned");
     assert_eq!(platform.pin().await, Ok(None));
 
@@ -110,22 +146,19 @@ async fn effects_hold_once_and_are_read_back() {
     let read = platform.coupon(&coupon).await.expect("coupon").expect("there");
     assert_eq!((read.active, read.claimed, &read.draft), (true, 0, &draft));
     let other = Effect::IssueCoupon { coupon, draft: CouponDraft { quantity: 51, ..draft } };
-    assert_eq!(
-        platform.perform(&other, "s/coupon/0198-c/2").await,
-        Err(PlatformError::Refused { code: "idempotency_mismatch".to_owned() })
-    );
+    assert_eq!(platform.perform(&other, "s/coupon/0198-c/2").await, Err(PlatformError::refused("idempotency_mismatch")));
 
     let order = OrderId::new(buy(shop.url(), 0, "k").await["id"].as_str().expect("id"));
-    let parcel = Shipment { carrier: "顺丰".to_owned(), tracking: "SF1".to_owned() };
-    let ship = Effect::Ship { order: order.clone(), shipment: parcel.clone() };
+    let parcel = Waybill { carrier: "顺丰".to_owned(), tracking: "SF1".to_owned() };
+    let ship = Effect::Ship { order: order.clone(), shipment: parcel.clone(), lines: Vec::new() };
     let key = format!("-/ship/{order}/1");
     platform.perform(&ship, &key).await.expect("sent");
     let once = platform.order(&order).await.expect("order").expect("there");
-    assert_eq!((once.order.status(), once.shipment.as_ref()), (OrderStatus::Shipped, Some(&parcel)));
+    assert_eq!((once.order.status(), once.order.shipments.first().map(|s| &s.waybill)), (OrderStatus::Shipped, Some(&parcel)));
     platform.perform(&ship, &key).await.expect("again");
     assert_eq!(platform.order(&order).await.expect("order"), Some(once), "the same key again changes nothing");
-    let elsewhere = Effect::Ship { order, shipment: Shipment { tracking: "SF2".to_owned(), ..parcel } };
-    assert_eq!(platform.perform(&elsewhere, &format!("{key}-2")).await, Err(PlatformError::Refused { code: "wrong_state".to_owned() }));
+    let elsewhere = Effect::Ship { order, shipment: Waybill { tracking: "SF2".to_owned(), ..parcel }, lines: Vec::new() };
+    assert_eq!(code(platform.perform(&elsewhere, &format!("{key}-2")).await), "wrong_state");
     shop.stop().await;
 }
 
@@ -165,8 +198,8 @@ async fn hints_come_at_once_and_none_is_lost_between_two_connections() {
         }
     };
     drop(hints);
-    let parcel = Shipment { carrier: "SF".to_owned(), tracking: "1".to_owned() };
-    platform.perform(&Effect::Ship { order: OrderId::new(order), shipment: parcel }, "ship").await.expect("sent");
+    let parcel = Waybill { carrier: "SF".to_owned(), tracking: "1".to_owned() };
+    platform.perform(&Effect::Ship { order: OrderId::new(order), shipment: parcel, lines: Vec::new() }, "ship").await.expect("sent");
     let mut hints = platform.hints(resume.as_deref()).await.expect("stream");
     loop {
         let hint = tokio::time::timeout(limit, hints.next()).await.expect("in time").expect("open").expect("hint");
@@ -200,5 +233,85 @@ async fn the_shops_clock_is_known_after_one_answer() {
     platform.orders(None).await.expect("orders");
     let ahead = platform.ahead_ms().expect("known");
     assert!((ahead - 3_600_000).abs() < 60_000, "{ahead}");
+    shop.stop().await;
+}
+
+#[tokio::test]
+async fn a_price_and_pieces_change_once_under_their_id_whatever_buyers_do_meanwhile() {
+    let dir = tempfile::tempdir().expect("dir");
+    let shop = start_anywhere(dir.path()).await;
+    let platform = adapter(&shop);
+    let product = platform.products(None).await.expect("products").rows.remove(0).product;
+    let (sku, stock) = (&product.skus[0], product.skus[0].stock.expect("counted"));
+    let change = |id: &str, price: Option<i64>, stock_by| {
+        let price = price.map(|p| NewPrice::replacing(yuan(p), sku.price, sku.old_price));
+        let terms = OfferTerms { sku: sku.id.clone(), price, stock_by };
+        Effect::ChangeOffer { change: ChangeId::new(id), product: product.id.clone(), terms }
+    };
+    assert_eq!(platform.offer_change(&product.id, &ChangeId::new("c-1")).await, Ok(None));
+    let cheaper = change("c-1", Some(sku.price.amount - 100), 5);
+    platform.perform(&cheaper, "s/offer/c-1/1").await.expect("changed");
+    let order = buy(shop.url(), 0, "a").await;
+    assert_eq!(order["lines"][0]["unitPrice"]["amount"], serde_json::json!(sku.price.amount - 100));
+    for _ in 0..3 {
+        platform.perform(&cheaper, "another key").await.expect("it is there already");
+    }
+    let read = platform.offer_change(&product.id, &ChangeId::new("c-1")).await.expect("read").expect("there");
+    let Effect::ChangeOffer { terms, .. } = &cheaper else { unreachable!() };
+    assert_eq!((&read.terms, read.price_before), (terms, Some(sku.price)));
+    assert!(read.applied_at_ms > 0 && read.read_at_ms >= read.applied_at_ms);
+    let now = &read.product.product.skus[0];
+    assert_eq!((now.price.amount, now.stock), (sku.price.amount - 100, Some(stock + 5 - 1)), "five came once, one was bought");
+    assert!(now.old_price.is_some_and(|old| old.amount >= sku.price.amount), "what it was is struck through");
+
+    assert_eq!(code(platform.perform(&change("c-1", Some(1), 5), "k").await), "idempotency_mismatch");
+    let refused = platform.perform(&change("c-2", None, -(stock + 5)), "k").await.expect_err("one is promised or gone");
+    assert_eq!(refused.code(), "invalid", "{refused:?}");
+    assert_eq!(platform.offer_change(&product.id, &ChangeId::new("c-2")).await, Ok(None), "a refused one left nothing behind");
+    let nowhere = Effect::ChangeOffer { change: ChangeId::new("c-3"), product: ProductId::new("none"), terms: terms.clone() };
+    assert_eq!(code(platform.perform(&nowhere, "k").await), "not_found");
+    shop.stop().await;
+}
+
+#[tokio::test]
+async fn pieces_that_are_promised_cannot_be_taken_away_and_it_says_how_many() {
+    let dir = tempfile::tempdir().expect("dir");
+    let shop = start_anywhere(dir.path()).await;
+    let platform = adapter(&shop);
+    let product = platform.products(None).await.expect("products").rows.remove(0).product;
+    let (sku, stock) = (&product.skus[0], product.skus[0].stock.expect("counted"));
+    let form = serde_json::json!({ "lines": [{ "skuId": sku.id.as_str(), "quantity": 2 }],
+        "buyer": { "name": "林小姐", "phone": "13800138000", "address": "杭州市西湖区" } });
+    let order = reqwest::Client::new().post(format!("{}/api/orders", shop.url())).header("X-Viewer", "viewer-1234");
+    assert!(order.header("Idempotency-Key", "unpaid").json(&form).send().await.expect("order").status().is_success());
+    let terms = OfferTerms { sku: sku.id.clone(), price: None, stock_by: -(stock - 1) };
+    let effect = Effect::ChangeOffer { change: ChangeId::new("c"), product: product.id.clone(), terms };
+    let Err(PlatformError::Refused { code, params }) = platform.perform(&effect, "k").await else { panic!("refused") };
+    assert_eq!(
+        (code.as_str(), params["reserved"].as_str(), params["stock"].as_str()),
+        ("stock_promised", "2", (stock - 2).to_string().as_str())
+    );
+    let terms = OfferTerms { sku: sku.id.clone(), price: None, stock_by: -(stock - 2) };
+    let effect = Effect::ChangeOffer { change: ChangeId::new("d"), product: product.id.clone(), terms };
+    platform.perform(&effect, "k").await.expect("all that is not promised");
+    let read = platform.offer_change(&product.id, &ChangeId::new("d")).await.expect("read").expect("there");
+    assert_eq!(read.product.product.skus[0].stock, Some(0));
+    shop.stop().await;
+}
+
+#[tokio::test]
+async fn a_withdrawn_coupon_is_read_as_over() {
+    let dir = tempfile::tempdir().expect("dir");
+    let shop = start_anywhere(dir.path()).await;
+    let platform = adapter(&shop);
+    let (coupon, draft) = (CouponId::new("c-1"), CouponDraft { discount: yuan(100), threshold: yuan(0), quantity: 5, valid_s: 600 });
+    platform.perform(&Effect::IssueCoupon { coupon: coupon.clone(), draft }, "s/coupon/c-1/1").await.expect("issued");
+    assert!(platform.coupon(&coupon).await.expect("read").expect("there").active);
+    for _ in 0..2 {
+        platform.perform(&Effect::WithdrawCoupon { coupon: coupon.clone() }, "s/withdraw/c-1/1").await.expect("withdrawn");
+    }
+    assert!(!platform.coupon(&coupon).await.expect("read").expect("there").active);
+    let unknown = Effect::WithdrawCoupon { coupon: CouponId::new("none") };
+    assert_eq!(code(platform.perform(&unknown, "k").await), "not_found");
     shop.stop().await;
 }

@@ -83,12 +83,37 @@ impl FromRequestParts<Arc<Shop>> for Seller {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, shop: &Arc<Shop>) -> Result<Self, Refusal> {
-        let given = parts.headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
-        let token = given.and_then(|v| v.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        match token {
-            Some((_, token)) if shop.is_seller(token.trim()) => Ok(Self),
-            _ => Err(Refusal::Unauthorized),
-        }
+        bearer(parts).filter(|token| shop.is_seller(token)).map(|_| Self).ok_or(Refusal::Unauthorized)
+    }
+}
+
+/// Proof that the request carries the token for tools that bring comments.
+#[derive(Debug)]
+pub(crate) struct Tool;
+
+impl FromRequestParts<Arc<Shop>> for Tool {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, shop: &Arc<Shop>) -> Result<Self, Refusal> {
+        bearer(parts).filter(|token| shop.is_tool(token)).map(|_| Self).ok_or(Refusal::Unauthorized)
+    }
+}
+
+fn bearer(parts: &Parts) -> Option<&str> {
+    let given = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (_, token) = given.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))?;
+    Some(token.trim())
+}
+
+/// The address at the other end of the connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub IpAddr);
+
+impl FromRequestParts<Arc<Shop>> for Peer {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<Shop>) -> Result<Self, Refusal> {
+        parts.extensions.get::<Self>().copied().ok_or_else(|| Refusal::internal("a request without a connection"))
     }
 }
 

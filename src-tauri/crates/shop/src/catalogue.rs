@@ -316,8 +316,6 @@ pub(crate) enum Pieces {
     Released,
     /// Promised ones leave the shelf.
     Sold,
-    /// Sold ones come back.
-    Returned,
 }
 
 /// Moves the pieces of all lines of an order and tells the products.
@@ -332,7 +330,6 @@ pub(crate) async fn move_pieces(change: &mut Change<'_>, order: &str, how: Piece
         let statement = match how {
             Pieces::Released => "UPDATE sku SET reserved = reserved - ? WHERE id = ?",
             Pieces::Sold => "UPDATE sku SET on_hand = on_hand - ?1, reserved = reserved - ?1 WHERE id = ?2",
-            Pieces::Returned => "UPDATE sku SET on_hand = on_hand + ? WHERE id = ?",
         };
         sqlx::query(statement).bind(quantity).bind(sku).execute(change.db()).await?;
         if !products.contains(&product.as_str()) {

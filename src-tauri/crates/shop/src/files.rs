@@ -42,7 +42,7 @@ fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// The seller's token: 256 random bits in hex. The first start makes it.
+/// A token: 256 random bits in hex. The first start makes it.
 pub(crate) fn token(path: &Path) -> std::io::Result<String> {
     match File::open(path) {
         Ok(file) => {
@@ -54,7 +54,7 @@ pub(crate) fn token(path: &Path) -> std::io::Result<String> {
             if text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
                 return Ok(text.to_owned());
             }
-            tracing::warn!("shop.token holds no token; a new one is made");
+            tracing::warn!(path = %path.display(), "the file holds no token; a new one is made");
         }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
         Err(e) => return Err(e),

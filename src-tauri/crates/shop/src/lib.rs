@@ -8,16 +8,22 @@
 //! that number, never by time, so a reader that keeps the last number misses nothing and reads nothing twice.
 
 mod access;
+mod after_sales;
 mod carts;
 mod catalogue;
 mod change;
+mod comments;
 mod coupons;
 mod error;
 mod files;
 mod idempotency;
 mod input;
+mod live;
+mod offers;
 mod orders;
 mod orders_read;
+mod pace;
+mod parcels;
 mod refusal;
 mod rooms;
 mod routes;
@@ -28,6 +34,8 @@ mod shop;
 mod store;
 mod stream;
 mod sweep;
+mod tool_comments;
+mod undo;
 mod wire;
 
 pub use error::ShopError;

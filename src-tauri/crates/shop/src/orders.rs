@@ -1,5 +1,6 @@
-//! Orders: placed with their pieces reserved, paid, sent, undone.
+//! Orders: placed with their pieces reserved, paid, acted on.
 
+use crate::after_sales;
 use crate::carts;
 use crate::catalogue::{self, Pieces};
 use crate::change::Change;
@@ -7,11 +8,12 @@ use crate::coupons;
 use crate::idempotency::{self, Answer, Slot};
 use crate::input::{self, invalid};
 use crate::orders_read::{self, OrderRow};
+use crate::parcels;
 use crate::refusal::Refusal;
 use crate::rooms;
+use crate::undo;
 use crate::wire::{
-    AfterSale, BuyerForm, CancelForm, Fulfilment, LineForm, Money, Order, OrderForm, OrderState, Outcome, PayForm, Payment, Provider,
-    RefundForm, ShipForm,
+    BuyerForm, CancelForm, LineForm, Money, Order, OrderForm, OrderState, Outcome, PayForm, Provider, RefundForm, RefuseForm, ShipForm,
 };
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -177,7 +179,7 @@ struct SoldEvent {
 }
 
 /// Gives a changed order its new version and tells it.
-async fn touch(change: &mut Change<'_>, id: &str) -> Result<(), Refusal> {
+pub(crate) async fn touch(change: &mut Change<'_>, id: &str) -> Result<(), Refusal> {
     let (seq, now) = (change.next_seq(), change.now_ms);
     sqlx::query("UPDATE orders SET version = ?, updated_ms = ? WHERE id = ?")
         .bind(seq.number())
@@ -190,7 +192,7 @@ async fn touch(change: &mut Change<'_>, id: &str) -> Result<(), Refusal> {
 }
 
 /// The order of this viewer; someone else's does not exist for them.
-async fn owned(db: &mut SqliteConnection, id: &str, viewer: &str) -> Result<OrderRow, Refusal> {
+pub(crate) async fn owned(db: &mut SqliteConnection, id: &str, viewer: &str) -> Result<OrderRow, Refusal> {
     let row = orders_read::row(db, id).await?;
     if row.viewer == viewer { Ok(row) } else { Err(Refusal::NotFound("order")) }
 }
@@ -266,7 +268,7 @@ pub(crate) async fn pay(change: &mut Change<'_>, id: &str, viewer: &str, form: &
         },
         state @ (OrderState::Cancelled | OrderState::Refunded) => return Err(Refusal::WrongState(state)),
         // Paid already: the same press again.
-        OrderState::ToShip | OrderState::Shipped | OrderState::Delivered | OrderState::AfterSale => {}
+        OrderState::ToShip | OrderState::PartlyShipped | OrderState::Shipped | OrderState::Delivered | OrderState::AfterSale => {}
     }
     Ok(Attempt::Accepted(Box::new(orders_read::one(change.db(), id, currency).await?)))
 }
@@ -313,6 +315,9 @@ pub(crate) enum Action {
     Ship(ShipForm),
     Cancel(CancelForm),
     Refund(RefundForm),
+    /// What the buyer asked for is granted.
+    Agree(String),
+    Refuse(String, RefuseForm),
 }
 
 /// Does it once per key.
@@ -323,9 +328,11 @@ pub(crate) async fn act(change: &mut Change<'_>, slot: Slot, id: &str, action: A
     let row = orders_read::row(change.db(), id).await?;
     match action {
         Action::Paid => mark_paid(change, &row).await?,
-        Action::Ship(form) => ship(change, &row, &form).await?,
-        Action::Cancel(form) => cancel(change, &row, &input::text("reason", &form.reason, 200)?).await?,
-        Action::Refund(form) => refund(change, &row, &form).await?,
+        Action::Ship(form) => parcels::ship(change, &row, &form).await?,
+        Action::Cancel(form) => undo::cancel(change, &row, &input::text("reason", &form.reason, 200)?).await?,
+        Action::Refund(form) => undo::refund(change, &row, &form).await?,
+        Action::Agree(asked) => after_sales::agree(change, &row, &asked).await?,
+        Action::Refuse(asked, form) => after_sales::refuse(change, &row, &asked, &form.reason).await?,
     }
     let currency = change.currency;
     let answer = Answer::new(StatusCode::OK, &orders_read::one(change.db(), id, currency).await?)?;
@@ -339,93 +346,6 @@ async fn mark_paid(change: &mut Change<'_>, row: &OrderRow) -> Result<(), Refusa
         state @ (OrderState::Cancelled | OrderState::Refunded) => Err(Refusal::WrongState(state)),
         _ => Ok(()),
     }
-}
-
-async fn ship(change: &mut Change<'_>, row: &OrderRow, form: &ShipForm) -> Result<(), Refusal> {
-    let (carrier, tracking) = (input::text("carrier", &form.carrier, 64)?, input::text("tracking", &form.tracking, 64)?);
-    let state = row.state();
-    match (row.payment, row.fulfilment, row.after_sale) {
-        (Payment::Paid | Payment::PartlyRefunded, Fulfilment::Unshipped, AfterSale::None) => {}
-        // Somebody repeats it with a new key.
-        (_, Fulfilment::Shipped, AfterSale::None)
-            if row.carrier.as_ref() == Some(&carrier) && row.tracking.as_ref() == Some(&tracking) && state == OrderState::Shipped =>
-        {
-            return Ok(());
-        }
-        _ => return Err(Refusal::WrongState(state)),
-    }
-    let now = change.now_ms;
-    sqlx::query("INSERT INTO shipment (order_id, carrier, tracking, at_ms) VALUES (?, ?, ?, ?)")
-        .bind(&row.id)
-        .bind(carrier)
-        .bind(tracking)
-        .bind(now)
-        .execute(change.db())
-        .await?;
-    sqlx::query("UPDATE orders SET fulfilment = 'shipped' WHERE id = ?").bind(&row.id).execute(change.db()).await?;
-    touch(change, &row.id).await
-}
-
-/// Undoes an order that was not sent: pieces, coupon and money go back, its totals stay as placed.
-async fn cancel(change: &mut Change<'_>, row: &OrderRow, reason: &str) -> Result<(), Refusal> {
-    let state = row.state();
-    let (payment, pieces) = match state {
-        OrderState::Cancelled => return Ok(()),
-        OrderState::AwaitingPayment => (Payment::Awaiting, Pieces::Released),
-        OrderState::ToShip => (Payment::Refunded, Pieces::Returned),
-        OrderState::Shipped | OrderState::Delivered | OrderState::AfterSale | OrderState::Refunded => {
-            return Err(Refusal::WrongState(state));
-        }
-    };
-    if payment == Payment::Refunded && row.refunded < row.total {
-        give_money_back(change, &row.id, row.total - row.refunded).await?;
-    }
-    sqlx::query("UPDATE orders SET payment = ?, after_sale = 'cancelled', cancel_reason = ?, reserved_until_ms = NULL WHERE id = ?")
-        .bind(payment)
-        .bind(reason)
-        .bind(&row.id)
-        .execute(change.db())
-        .await?;
-    coupons::give_back(change, &row.id).await?;
-    touch(change, &row.id).await?;
-    catalogue::move_pieces(change, &row.id, pieces).await
-}
-
-async fn refund(change: &mut Change<'_>, row: &OrderRow, form: &RefundForm) -> Result<(), Refusal> {
-    if !matches!(row.payment, Payment::Paid | Payment::PartlyRefunded) {
-        return Err(Refusal::WrongState(row.state()));
-    }
-    let rest = row.total - row.refunded;
-    let amount = match form.amount {
-        Some(money) => input::money("amount", money.into(), change.currency, 1)?,
-        None => rest,
-    };
-    if amount > rest {
-        return Err(invalid("amount", "range"));
-    }
-    give_money_back(change, &row.id, amount).await?;
-    if amount < rest {
-        sqlx::query("UPDATE orders SET payment = 'partly_refunded' WHERE id = ?").bind(&row.id).execute(change.db()).await?;
-        return touch(change, &row.id).await;
-    }
-    sqlx::query("UPDATE orders SET payment = 'refunded', after_sale = 'closed' WHERE id = ?").bind(&row.id).execute(change.db()).await?;
-    touch(change, &row.id).await?;
-    // Nothing left the house: it can be sold again.
-    if row.fulfilment == Fulfilment::Unshipped {
-        catalogue::move_pieces(change, &row.id, Pieces::Returned).await?;
-    }
-    Ok(())
-}
-
-async fn give_money_back(change: &mut Change<'_>, order: &str, amount: i64) -> Result<(), Refusal> {
-    let now = change.now_ms;
-    sqlx::query("INSERT INTO refund (order_id, amount, at_ms) VALUES (?, ?, ?)")
-        .bind(order)
-        .bind(amount)
-        .bind(now)
-        .execute(change.db())
-        .await?;
-    Ok(())
 }
 
 /// Unpaid orders whose time is over.
@@ -445,7 +365,7 @@ pub(crate) async fn expire(change: &mut Change<'_>, id: &str) -> Result<(), Refu
         .fetch_optional(change.db())
         .await?;
     match (due, row.state()) {
-        (Some(_), OrderState::AwaitingPayment) => cancel(change, &row, "expired").await,
+        (Some(_), OrderState::AwaitingPayment) => undo::cancel(change, &row, "expired").await,
         _ => Ok(()),
     }
 }

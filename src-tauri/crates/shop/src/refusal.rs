@@ -1,6 +1,7 @@
 use crate::wire::{Money, OrderState};
 use axum::Json;
 use axum::http::StatusCode;
+use axum::http::header::{self, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -17,6 +18,8 @@ pub(crate) enum Refusal {
     Unauthorized,
     #[error("{sku} has {available} left")]
     SoldOut { sku: String, available: i64 },
+    #[error("{reserved} pieces are promised")]
+    StockPromised { reserved: i64, stock: i64 },
     #[error("claimed already")]
     AlreadyClaimed,
     #[error("the coupon is over")]
@@ -33,6 +36,8 @@ pub(crate) enum Refusal {
     PaymentDeclined,
     #[error("not an address of this shop")]
     WrongHost,
+    #[error("too fast: again in {retry_after_ms} ms")]
+    TooFast { retry_after_ms: i64 },
     #[error("too much at once")]
     Busy,
     #[error("{0}")]
@@ -60,6 +65,7 @@ impl Refusal {
             Self::Invalid { .. } => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::SoldOut { .. }
+            | Self::StockPromised { .. }
             | Self::AlreadyClaimed
             | Self::CouponNotApplicable(_)
             | Self::PriceChanged { .. }
@@ -68,6 +74,7 @@ impl Refusal {
             Self::CouponGone => StatusCode::GONE,
             Self::PaymentDeclined => StatusCode::PAYMENT_REQUIRED,
             Self::WrongHost => StatusCode::MISDIRECTED_REQUEST,
+            Self::TooFast { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -79,6 +86,7 @@ impl Refusal {
             Self::Invalid { field, rule } => ("invalid", json!({ "field": field, "rule": rule })),
             Self::Unauthorized => ("unauthorized", json!({})),
             Self::SoldOut { sku, available } => ("sold_out", json!({ "skuId": sku, "available": available })),
+            Self::StockPromised { reserved, stock } => ("stock_promised", json!({ "reserved": reserved, "stock": stock })),
             Self::AlreadyClaimed => ("already_claimed", json!({})),
             Self::CouponGone => ("coupon_gone", json!({})),
             Self::CouponNotApplicable(rule) => ("coupon_not_applicable", json!({ "rule": rule })),
@@ -87,6 +95,7 @@ impl Refusal {
             Self::WrongState(state) => ("wrong_state", json!({ "state": state })),
             Self::PaymentDeclined => ("payment_declined", json!({})),
             Self::WrongHost => ("wrong_host", json!({})),
+            Self::TooFast { retry_after_ms } => ("too_fast", json!({ "retryAfterMs": retry_after_ms })),
             Self::Busy => ("busy", json!({})),
             Self::Internal(_) => ("internal", json!({})),
         };
@@ -101,7 +110,12 @@ impl IntoResponse for Refusal {
         if let Self::Internal(detail) = &self {
             tracing::error!(detail, "request failed");
         }
-        (self.status(), Json(self.body())).into_response()
+        let mut response = (self.status(), Json(self.body())).into_response();
+        if let Self::TooFast { retry_after_ms } = &self {
+            let seconds = (retry_after_ms.max(&0) + 999) / 1_000;
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
     }
 }
 

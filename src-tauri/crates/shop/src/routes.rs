@@ -1,5 +1,7 @@
 //! The API, route by route. Every route is in the OpenAPI document because there is no other way in: `routes!` only.
 
+mod comments;
+mod live;
 mod pages;
 mod seller;
 mod viewer;
@@ -21,16 +23,19 @@ const BODY_MOST: usize = 64 << 10;
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Stallcast local shop", description = "JSON is camelCase, amounts are minor units, times are ms UTC."),
-    modifiers(&SellerToken)
+    modifiers(&BearerTokens)
 )]
 struct Document;
 
-struct SellerToken;
+struct BearerTokens;
 
-impl Modify for SellerToken {
+impl Modify for BearerTokens {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("Content of shop.token.")).build();
-        openapi.components.get_or_insert_default().add_security_scheme("seller", SecurityScheme::Http(scheme));
+        let tool = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("Content of comments.token.")).build();
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("seller", SecurityScheme::Http(scheme));
+        components.add_security_scheme("tool", SecurityScheme::Http(tool));
     }
 }
 
@@ -69,7 +74,9 @@ pub(crate) struct StreamQuery {
 pub(crate) fn router(shop: &Arc<Shop>) -> Router {
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
         .merge(pages::routes())
+        .merge(live::routes())
         .merge(viewer::routes())
+        .merge(comments::routes())
         .merge(seller::routes())
         .split_for_parts();
     router

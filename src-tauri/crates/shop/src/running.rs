@@ -2,10 +2,11 @@
 
 use crate::error::ShopError;
 use crate::files;
+use crate::live;
 use crate::routes;
 use crate::sample;
 use crate::serve;
-use crate::shop::{self, Counters, Shop};
+use crate::shop::{self, Counters, Shop, Tokens};
 use crate::store::Store;
 use crate::sweep;
 use serde::Serialize;
@@ -83,6 +84,8 @@ pub async fn start(options: ShopOptions, clock: Arc<dyn Clock>) -> Result<Runnin
     let address = listener.local_addr().map_err(ShopError::internal)?;
     let token_path = data.join("shop.token");
     let token = files::token(&token_path).map_err(unwritable(&token_path))?;
+    let tool_path = data.join("comments.token");
+    let tool_token = files::token(&tool_path).map_err(unwritable(&tool_path))?;
 
     let store = Store::open(&data).await?;
     let known = shop::identity(&store).await.map_err(ShopError::internal)?;
@@ -91,13 +94,16 @@ pub async fn start(options: ShopOptions, clock: Arc<dyn Clock>) -> Result<Runnin
         Some(identity) => identity,
         None => sample::identity().map_err(ShopError::internal)?,
     };
-    let shop = Arc::new(Shop::new(store, clock, data.join("live"), address.ip(), identity, &token));
+    let tokens = Tokens { seller: &token, tool: &tool_token };
+    let shop = Arc::new(Shop::new(store, clock, data.join("live"), address.ip(), identity, &tokens));
     if is_new {
         shop.write(|change| Box::pin(sample::fill(change))).await.map_err(ShopError::internal)?;
     }
 
     let cancel = shop.tasks.token();
     shop.tasks.spawn("sweep", sweep::run(Arc::clone(&shop), cancel.clone()));
+    live::look(&shop.live).await;
+    shop.tasks.spawn("live", live::follow(Arc::clone(&shop.live), cancel.clone()));
     let server = tokio::spawn(serve::serve(listener, routes::router(&shop), Arc::clone(&shop), cancel.clone(), END_LIMIT));
     let url = format!("http://{}", reachable(address));
     let address_path = data.join("shop.json");
@@ -108,6 +114,7 @@ pub async fn start(options: ShopOptions, clock: Arc<dyn Clock>) -> Result<Runnin
         ready: Ready { url, token_path },
         address,
         token,
+        tool_token,
         shop,
         server: Some(server),
         address_path,
@@ -141,6 +148,7 @@ pub struct RunningShop {
     ready: Ready,
     address: SocketAddr,
     token: String,
+    tool_token: String,
     shop: Arc<Shop>,
     server: Option<JoinHandle<()>>,
     address_path: PathBuf,
@@ -172,6 +180,12 @@ impl RunningShop {
     #[must_use]
     pub fn token(&self) -> &str {
         &self.token
+    }
+
+    /// The token of tools that bring comments: the content of `comments.token` in the data folder.
+    #[must_use]
+    pub fn tool_token(&self) -> &str {
+        &self.tool_token
     }
 
     /// What was refused since the start.

@@ -1,8 +1,12 @@
 //! What all requests share.
 
 use crate::change::Event;
+use crate::comments;
+use crate::live::Live;
+use crate::pace::{PerAddress, Shared};
 use crate::refusal::Refusal;
 use crate::store::Store;
+use crate::tool_comments;
 use sha2::{Digest, Sha256};
 use stallcast_clock::{Clock, Tasks};
 use stallcast_model::Currency;
@@ -29,8 +33,16 @@ pub struct Counters {
     pub streams_refused: u64,
     /// Times a stream lagged and went on from the table.
     pub streams_lagged: u64,
+    /// Comments of viewers refused because they came too fast.
+    pub comments_refused: u64,
+    /// Comments of other tools refused because they came too fast.
+    pub tool_comments_refused: u64,
     /// Writes refused because too many waited.
     pub writes_refused: u64,
+    /// Requests for what comes next in the live picture, refused because too many waited.
+    pub live_refused: u64,
+    /// Such requests that were held in vain: nothing came.
+    pub live_late: u64,
 }
 
 #[derive(Debug, Default)]
@@ -38,7 +50,11 @@ pub(crate) struct Tally {
     connections_refused: AtomicU64,
     streams_refused: AtomicU64,
     streams_lagged: AtomicU64,
+    comments_refused: AtomicU64,
+    tool_comments_refused: AtomicU64,
     writes_refused: AtomicU64,
+    live_refused: AtomicU64,
+    live_late: AtomicU64,
 }
 
 impl Tally {
@@ -51,8 +67,20 @@ impl Tally {
     pub(crate) fn streams_lagged(&self) {
         self.streams_lagged.fetch_add(1, Ordering::Relaxed);
     }
+    pub(crate) fn comments_refused(&self) {
+        self.comments_refused.fetch_add(1, Ordering::Relaxed);
+    }
+    pub(crate) fn tool_comments_refused(&self) {
+        self.tool_comments_refused.fetch_add(1, Ordering::Relaxed);
+    }
     pub(crate) fn writes_refused(&self) {
         self.writes_refused.fetch_add(1, Ordering::Relaxed);
+    }
+    pub(crate) fn live_refused(&self) {
+        self.live_refused.fetch_add(1, Ordering::Relaxed);
+    }
+    pub(crate) fn live_late(&self) {
+        self.live_late.fetch_add(1, Ordering::Relaxed);
     }
     pub(crate) fn read(&self) -> Counters {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -60,7 +88,11 @@ impl Tally {
             connections_refused: get(&self.connections_refused),
             streams_refused: get(&self.streams_refused),
             streams_lagged: get(&self.streams_lagged),
+            comments_refused: get(&self.comments_refused),
+            tool_comments_refused: get(&self.tool_comments_refused),
             writes_refused: get(&self.writes_refused),
+            live_refused: get(&self.live_refused),
+            live_late: get(&self.live_late),
         }
     }
 }
@@ -77,13 +109,40 @@ pub(crate) struct Shop {
     pub(crate) seller_streams: Arc<Semaphore>,
     pub(crate) write_places: Arc<Semaphore>,
     pub(crate) tally: Tally,
-    /// Folder of the live files.
-    pub(crate) live: PathBuf,
+    /// The live picture.
+    pub(crate) live: Arc<Live>,
     /// The address it listens on.
     pub(crate) bound: IpAddr,
     pub(crate) name: String,
+    /// How fast comments may come from one address, and from other tools.
+    pub(crate) comment_addresses: PerAddress,
+    pub(crate) tool_pace: Shared,
     currency: Currency,
-    token_digest: [u8; 32],
+    seller: TokenDigest,
+    tool: TokenDigest,
+}
+
+/// Who has a token is known by its digest. Digests are compared, all of them: time tells nothing about the token.
+#[derive(Debug)]
+struct TokenDigest([u8; 32]);
+
+impl TokenDigest {
+    fn of(token: &str) -> Self {
+        Self(Sha256::digest(token).into())
+    }
+
+    fn is_of(&self, token: &str) -> bool {
+        let given = Self::of(token);
+        let differing = given.0.iter().zip(&self.0).fold(0, |all, (a, b)| all | (a ^ b));
+        std::hint::black_box(differing) == 0
+    }
+}
+
+/// The tokens of a shop.
+pub(crate) struct Tokens<'a> {
+    pub seller: &'a str,
+    /// Of tools that bring comments.
+    pub tool: &'a str,
 }
 
 impl Shop {
@@ -93,23 +152,27 @@ impl Shop {
         live: PathBuf,
         bound: IpAddr,
         (name, currency): (String, Currency),
-        token: &str,
+        tokens: &Tokens<'_>,
     ) -> Self {
+        let tasks = Tasks::new();
         Self {
             store,
             clock,
-            tasks: Tasks::new(),
             events: broadcast::Sender::new(EVENTS_KEPT),
             viewers: watch::Sender::new(0),
             viewer_streams: Arc::new(Semaphore::new(VIEWER_STREAMS)),
             seller_streams: Arc::new(Semaphore::new(SELLER_STREAMS)),
             write_places: Arc::new(Semaphore::new(WRITES_WAITING)),
             tally: Tally::default(),
-            live,
+            live: Arc::new(Live::new(live, tasks.token())),
+            tasks,
             bound,
             name,
+            comment_addresses: PerAddress::new(comments::ADDRESS_PACE),
+            tool_pace: Shared::new(tool_comments::PACE),
             currency,
-            token_digest: Sha256::digest(token).into(),
+            seller: TokenDigest::of(tokens.seller),
+            tool: TokenDigest::of(tokens.tool),
         }
     }
 
@@ -117,11 +180,14 @@ impl Shop {
         self.currency
     }
 
-    /// Is this the seller's token? Digests are compared, all of them: time tells nothing about the token.
+    /// Is this the seller's token?
     pub(crate) fn is_seller(&self, token: &str) -> bool {
-        let given: [u8; 32] = Sha256::digest(token).into();
-        let differing = given.iter().zip(&self.token_digest).fold(0, |all, (a, b)| all | (a ^ b));
-        std::hint::black_box(differing) == 0
+        self.seller.is_of(token)
+    }
+
+    /// Is this the token of tools that bring comments?
+    pub(crate) fn is_tool(&self, token: &str) -> bool {
+        self.tool.is_of(token)
     }
 }
 

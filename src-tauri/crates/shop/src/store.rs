@@ -99,3 +99,49 @@ fn open_error(path: &Path, error: &sqlx::Error) -> ShopError {
         ShopError::DatabaseBroken { path: path.to_owned(), detail: error.to_string() }
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use crate::orders_read;
+    use crate::wire::{LinePieces, OrderState};
+    use sqlx::ConnectOptions as _;
+    use stallcast_model::Currency;
+
+    /// A shop of the schema that knew one parcel an order: sent, to ship, and refunded before it was sent.
+    const BEFORE: &str = "
+        INSERT INTO product (id, number, title, seq) VALUES ('p', 1, '盖碗', 1);
+        INSERT INTO sku (id, product, position, title, price, on_hand) VALUES ('s', 'p', 0, '', 100, 9);
+        INSERT INTO orders (id, viewer, buyer_name, buyer_phone, buyer_address, total, discount, payment, fulfilment, after_sale, placed_ms,
+            updated_ms, version)
+        VALUES ('sent', 'v', 'n', 'p', 'a', 200, 0, 'paid', 'shipped', 'none', 1, 1, 2),
+            ('open', 'v', 'n', 'p', 'a', 200, 0, 'paid', 'unshipped', 'none', 1, 1, 3),
+            ('back', 'v', 'n', 'p', 'a', 200, 0, 'refunded', 'unshipped', 'closed', 1, 1, 4);
+        INSERT INTO order_line (order_id, position, product, sku, number, title, sku_title, quantity, unit_price)
+        SELECT id, 0, 'p', 's', 1, '盖碗', '', 2, 100 FROM orders;
+        INSERT INTO shipment (order_id, carrier, tracking, at_ms) VALUES ('sent', '顺丰', 'SF1', 7);";
+
+    #[tokio::test]
+    async fn an_order_that_was_sent_whole_becomes_an_order_with_one_parcel() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut old = SqliteConnectOptions::new().filename(dir.path().join("shop.db")).create_if_missing(true).connect().await.unwrap();
+        MIGRATOR.run_to(4, &mut old).await.unwrap();
+        sqlx::raw_sql(BEFORE).execute(&mut old).await.unwrap();
+        sqlx::Connection::close(old).await.unwrap();
+
+        let store = Store::open(dir.path()).await.unwrap();
+        let mut db = store.read().await.unwrap();
+        let sent = orders_read::one(&mut db, "sent", Currency::Cny).await.unwrap();
+        assert_eq!((sent.state, sent.shipments.len(), sent.shipments[0].at_ms), (OrderState::Shipped, 1, 7));
+        assert_eq!(sent.shipments[0].lines, [LinePieces { line: 0, quantity: 2 }]);
+        let open = orders_read::one(&mut db, "open", Currency::Cny).await.unwrap();
+        assert_eq!((open.state, open.shipments.len(), open.after_sales.len()), (OrderState::ToShip, 0, 0));
+        let counters: Vec<(String, i64, i64)> =
+            sqlx::query_as("SELECT order_id, sent, returned FROM order_line ORDER BY order_id").fetch_all(&mut *db).await.unwrap();
+        let of = |id: &str, sent, returned| (id.to_owned(), sent, returned);
+        assert_eq!(counters, [of("back", 0, 2), of("open", 0, 0), of("sent", 2, 0)], "nothing is sent or taken back twice");
+        drop(db);
+        store.close().await;
+    }
+}

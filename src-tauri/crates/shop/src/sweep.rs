@@ -1,6 +1,7 @@
 //! What happens when nobody asks: reservations and coupons end, old rows go.
 
 use crate::carts;
+use crate::comments;
 use crate::coupons;
 use crate::orders;
 use crate::refusal::Refusal;
@@ -65,7 +66,7 @@ async fn prune(shop: &Arc<Shop>) -> Result<(), Refusal> {
             sqlx::query("DELETE FROM event WHERE at_ms < ?").bind(now - EVENTS_KEPT_MS).execute(change.db()).await?;
             sqlx::query("DELETE FROM idem WHERE at_ms < ?").bind(now - ANSWERS_KEPT_MS).execute(change.db()).await?;
             sqlx::query("DELETE FROM cart WHERE touched_ms < ?").bind(now - carts::KEPT_MS).execute(change.db()).await?;
-            Ok(())
+            comments::prune(change).await
         })
     })
     .await

@@ -2,32 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use reqwest::{Client, Method, RequestBuilder, StatusCode};
+mod support;
+
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use stallcast_clock::SystemClock;
-use stallcast_shop::{RunningShop, ShopOptions};
 use std::sync::Arc;
 use std::time::Duration;
-use tempfile::TempDir;
-
-struct Fixture {
-    shop: RunningShop,
-    client: Client,
-    _data: TempDir,
-}
+use support::Fixture;
 
 impl Fixture {
-    async fn open() -> Self {
-        let data = tempfile::tempdir().unwrap();
-        let options = ShopOptions { data: data.path().to_owned(), listen: "127.0.0.1:0".parse().unwrap() };
-        let shop = stallcast_shop::start(options, Arc::new(SystemClock)).await.unwrap();
-        Self { shop, client: Client::new(), _data: data }
-    }
-
-    fn ask(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}{path}", self.shop.url())).timeout(Duration::from_secs(20))
-    }
-
     async fn seller(&self, method: Method, path: &str, body: Value) -> Value {
         let answer = self.ask(method, path).bearer_auth(self.shop.token()).json(&body).send().await.unwrap();
         assert!(answer.status().is_success(), "{path}: {}", answer.status());
@@ -44,13 +27,6 @@ impl Fixture {
         let answer = self.ask(Method::GET, &format!("/api/orders{query}")).header("X-Viewer", viewer).send().await.unwrap();
         let body: Value = answer.json().await.unwrap();
         body["orders"].as_array().unwrap().clone()
-    }
-
-    async fn stock(&self, sku: &str) -> i64 {
-        let body: Value = self.ask(Method::GET, "/api/products").send().await.unwrap().json().await.unwrap();
-        let products = body["products"].as_array().unwrap();
-        let sku = products.iter().flat_map(|p| p["skus"].as_array().unwrap()).find(|s| s["id"] == sku).unwrap();
-        sku["stock"].as_i64().unwrap()
     }
 
     async fn issue(&self, id: &str, quantity: u32) {

@@ -1,6 +1,7 @@
 //! One client, limits of time and size, and what an answer means.
 
-use super::{AddressError, wire};
+use super::{AddressError, Reach, wire};
+use crate::limits::{Gate, Rate, http_date_ms, retry_after};
 use crate::{ClockOffset, PlatformError, Sent};
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
@@ -8,8 +9,9 @@ use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use stallcast_clock::Clock;
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 use url::{Host, Url};
 
 /// A shop on this machine answers the door at once.
@@ -18,8 +20,8 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 const ANSWER_LIMIT: Duration = Duration::from_secs(12);
 /// How long to stay away from a shop that does not say how long.
 const RATE_PAUSE: Duration = Duration::from_secs(5);
-/// Longest pause that a shop may ask for.
-const RATE_PAUSE_MOST: Duration = Duration::from_secs(120);
+/// A shop on this machine is not spared, only protected from a fault of ours.
+const RATE: Rate = Rate { burst: 200, per_second: 200 };
 
 #[derive(Debug, Clone)]
 struct Target {
@@ -28,23 +30,30 @@ struct Target {
 }
 
 impl Target {
-    fn new(url: &str, token: &SecretString) -> Result<Self, AddressError> {
+    fn new(url: &str, token: &SecretString, reach: Reach) -> Result<Self, AddressError> {
         let wrong = || AddressError::NotAnAddress(url.to_owned());
         let base = Url::parse(url).map_err(|_| wrong())?;
         let plain = base.path() == "/" && base.query().is_none() && base.fragment().is_none() && base.username().is_empty();
         if !plain || base.scheme() != "http" {
             return Err(wrong());
         }
-        let here = match base.host().ok_or_else(wrong)? {
-            Host::Ipv4(ip) => ip.is_loopback(),
-            Host::Ipv6(ip) => ip.is_loopback(),
-            Host::Domain(name) => name == "localhost",
+        let (here, near) = match base.host().ok_or_else(wrong)? {
+            Host::Ipv4(ip) => (ip.is_loopback(), ip.is_private() || ip.is_link_local()),
+            Host::Ipv6(ip) => (ip.is_loopback(), ip.is_unique_local()),
+            // The shop answers to no other name: anybody could give it one.
+            Host::Domain(name) => (name == "localhost", false),
         };
-        if !here {
-            return Err(AddressError::NotPrivate(base.host_str().unwrap_or_default().to_owned()));
+        let host = || base.host_str().unwrap_or_default().to_owned();
+        match reach {
+            _ if here => {}
+            Reach::TrustedNetwork if near => {}
+            Reach::ThisMachine if near => return Err(AddressError::NotTrusted(host())),
+            _ => return Err(AddressError::NotPrivate(host())),
         }
-        let mut token = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
-            .map_err(|_| AddressError::NotAnAddress("the token has characters that no header holds".to_owned()))?;
+        if token.expose_secret().is_empty() {
+            return Err(AddressError::NotAToken);
+        }
+        let mut token = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret())).map_err(|_| AddressError::NotAToken)?;
         token.set_sensitive(true);
         Ok(Self { base, token })
     }
@@ -55,7 +64,9 @@ impl Target {
 pub(super) struct Http {
     client: Client,
     target: RwLock<Target>,
+    reach: Reach,
     clock: Arc<dyn Clock>,
+    gate: Gate,
     /// By the `Date` of answers, whole seconds.
     date: ClockOffset,
     /// By the milliseconds that some answers tell.
@@ -80,8 +91,8 @@ impl Answer {
 }
 
 impl Http {
-    pub(super) fn new(url: &str, token: SecretString, clock: Arc<dyn Clock>) -> Result<Self, AddressError> {
-        let target = Target::new(url, &token)?;
+    pub(super) fn new(url: &str, token: SecretString, reach: Reach, clock: Arc<dyn Clock>) -> Result<Self, AddressError> {
+        let target = Target::new(url, &token, reach)?;
         // A proxy of the environment or a redirect would carry the token elsewhere.
         let client = Client::builder()
             .connect_timeout(CONNECT_LIMIT)
@@ -91,11 +102,12 @@ impl Http {
             .tcp_nodelay(true)
             .build()
             .map_err(|e| AddressError::NoClient(e.to_string()))?;
-        Ok(Self { client, target: RwLock::new(target), clock, date: ClockOffset::default(), precise: ClockOffset::default() })
+        let gate = Gate::new(RATE, Arc::clone(&clock));
+        Ok(Self { client, target: RwLock::new(target), reach, clock, gate, date: ClockOffset::default(), precise: ClockOffset::default() })
     }
 
     pub(super) fn moved(&self, url: &str, token: SecretString) -> Result<(), AddressError> {
-        let target = Target::new(url, &token)?;
+        let target = Target::new(url, &token, self.reach)?;
         *self.target.write().unwrap_or_else(PoisonError::into_inner) = target;
         Ok(())
     }
@@ -132,6 +144,7 @@ impl Http {
 
     /// Sends a request and reads its whole answer.
     pub(super) async fn ask(&self, request: RequestBuilder, most: usize) -> Result<Answer, PlatformError> {
+        self.gate.pass().await?;
         let sent_ms = self.clock.utc_ms();
         let exchange = async {
             let mut response = self.head(request, sent_ms).await?;
@@ -152,24 +165,42 @@ impl Http {
             Err(_) => return Err(PlatformError::Unreachable { sent: Sent::Maybe, detail: "no answer in time".to_owned() }),
         };
         if !status.is_success() {
-            return Err(failure(status, &headers, &body));
+            return Err(self.failed(status, &headers, &body));
         }
         Ok(Answer { headers, body, sent_ms, received_ms: self.clock.utc_ms() })
     }
 
     /// Sends a request whose answer goes on for ever.
     pub(super) async fn open(&self, request: RequestBuilder, mime: &str) -> Result<Response, PlatformError> {
+        self.gate.pass().await?;
         let sent_ms = self.clock.utc_ms();
         let head = tokio::time::timeout(ANSWER_LIMIT, self.head(request, sent_ms)).await;
         let response = head.map_err(|_| PlatformError::Unreachable { sent: Sent::Maybe, detail: "no answer in time".to_owned() })??;
         if !response.status().is_success() {
-            return Err(failure(response.status(), response.headers(), &[]));
+            return Err(self.failed(response.status(), response.headers(), &[]));
         }
         let told = response.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
         if !told.starts_with(mime) {
             return Err(PlatformError::unread("the type of the stream"));
         }
         Ok(response)
+    }
+
+    /// A shop that asks for a pause gets it from all workers, whatever else its answer means.
+    fn failed(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> PlatformError {
+        let text = |name| headers.get(name).and_then(|v| v.to_str().ok());
+        // By the shop's own clock, as far as it tells it.
+        let now_ms = text(DATE).and_then(http_date_ms).unwrap_or_else(|| self.clock.utc_ms() + self.ahead_ms().unwrap_or(0));
+        let asked = text(RETRY_AFTER).and_then(|v| retry_after(v, now_ms));
+        let pause = match status {
+            StatusCode::TOO_MANY_REQUESTS => Some(asked.unwrap_or(RATE_PAUSE)),
+            StatusCode::SERVICE_UNAVAILABLE => asked,
+            _ => None,
+        };
+        if let Some(pause) = pause {
+            self.gate.close_for(pause);
+        }
+        failure(status, pause, body)
     }
 
     async fn head(&self, request: RequestBuilder, sent_ms: i64) -> Result<Response, PlatformError> {
@@ -191,32 +222,53 @@ fn broken(e: &reqwest::Error) -> PlatformError {
 }
 
 /// What an answer other than 2xx means.
-fn failure(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> PlatformError {
-    let code = || {
+fn failure(status: StatusCode, pause: Option<Duration>, body: &[u8]) -> PlatformError {
+    let refused = || {
         let told: Option<wire::Refusal> = serde_json::from_slice(body).ok();
-        let stable =
-            |c: &String| (1..=40).contains(&c.len()) && c.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-        told.map(|r| r.code).filter(stable).unwrap_or_else(|| "refused".to_owned())
+        let Some(told) = told.filter(|told| is_word(&told.code)) else { return PlatformError::refused("refused") };
+        PlatformError::Refused { code: told.code, params: values(&told.params) }
     };
     match status {
         StatusCode::UNAUTHORIZED => PlatformError::Unauthenticated,
-        StatusCode::TOO_MANY_REQUESTS => {
-            let asked = headers.get(RETRY_AFTER).and_then(|v| v.to_str().ok()).and_then(|v| v.trim().parse().ok()).map(Duration::from_secs);
-            PlatformError::RateLimited { retry_after: asked.unwrap_or(RATE_PAUSE).min(RATE_PAUSE_MOST) }
-        }
+        StatusCode::TOO_MANY_REQUESTS => PlatformError::RateLimited { retry_after: pause.unwrap_or(RATE_PAUSE) },
         // It may have done it before it failed.
         s if s.is_server_error() || s == StatusCode::REQUEST_TIMEOUT => {
             PlatformError::Unreachable { sent: Sent::Maybe, detail: format!("status {}", s.as_u16()) }
         }
-        s if s.is_client_error() => PlatformError::Refused { code: code() },
+        s if s.is_client_error() => refused(),
         s => PlatformError::unread(format!("status {}", s.as_u16())),
     }
 }
 
-/// Milliseconds of `Sun, 06 Nov 1994 08:49:37 GMT`.
-fn http_date_ms(text: &str) -> Option<i64> {
-    let since = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
-    i64::try_from(since.as_millis()).ok()
+/// Most values of a refusal that are kept, and longest of them, characters.
+const VALUES_MOST: usize = 8;
+const VALUE_MOST: usize = 120;
+
+/// A code is a word, nothing else.
+fn is_word(text: &str) -> bool {
+    (1..=40).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
+/// Values of a refusal, as text. What is no plain value is left out.
+fn values(told: &serde_json::Map<String, serde_json::Value>) -> BTreeMap<String, String> {
+    use serde_json::Value;
+    let plain = |value: &Value| match value {
+        Value::String(text) => Some(text.chars().take(VALUE_MOST).collect()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let named = |(name, value): (&String, &Value)| {
+        let good = (1..=40).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        good.then(|| plain(value)).flatten().map(|value| (name.clone(), value))
+    };
+    told.iter().filter_map(named).take(VALUES_MOST).collect()
+}
+
+/// The code of a failure, for the fuzzer.
+#[cfg(any(test, fuzzing))]
+pub(super) fn code_of(status: u16, body: &[u8]) -> String {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+    failure(status, None, body).code().to_owned()
 }
 
 #[cfg(test)]
@@ -227,10 +279,20 @@ mod tests {
     fn only_this_machine_is_spoken_to_without_tls() {
         let token = SecretString::from("t");
         for good in ["http://127.0.0.1:80", "http://127.0.0.1:8080/", "http://[::1]:1", "http://localhost:9"] {
-            assert!(Target::new(good, &token).is_ok(), "{good}");
+            for reach in [Reach::ThisMachine, Reach::TrustedNetwork] {
+                assert!(Target::new(good, &token, reach).is_ok(), "{good}");
+            }
+        }
+        for near in ["http://192.168.1.9:80", "http://10.0.0.1:8080/", "http://172.16.3.4", "http://169.254.1.1:1", "http://[fd00::1]:80"] {
+            assert!(matches!(Target::new(near, &token, Reach::ThisMachine), Err(AddressError::NotTrusted(_))), "{near}");
+            assert!(Target::new(near, &token, Reach::TrustedNetwork).is_ok(), "{near}");
         }
         for (bad, private) in [
-            ("http://192.168.1.9:80", true),
+            ("http://8.8.8.8", true),
+            ("http://172.32.0.1", true),
+            ("http://[2001:db8::1]", true),
+            ("http://laptop.local:8080", true),
+            ("http://192.168.1.9.evil.example", true),
             ("http://shop.example", true),
             ("http://localhost.evil.example", true),
             ("https://127.0.0.1", false),
@@ -239,23 +301,35 @@ mod tests {
             ("http://a@127.0.0.1", false),
             ("nonsense", false),
         ] {
-            let error = Target::new(bad, &token).expect_err(bad);
-            assert_eq!(matches!(error, AddressError::NotPrivate(_)), private, "{bad}: {error}");
+            for reach in [Reach::ThisMachine, Reach::TrustedNetwork] {
+                let error = Target::new(bad, &token, reach).expect_err(bad);
+                assert_eq!(matches!(error, AddressError::NotPrivate(_)), private, "{bad}: {error}");
+            }
         }
-        let shown = format!("{:?}", Target::new("http://127.0.0.1:1", &SecretString::from("canary-token")).expect("target"));
+        for bad in ["", "a\nb"] {
+            let error = Target::new("http://127.0.0.1:1", &SecretString::from(bad), Reach::ThisMachine).err();
+            assert_eq!(error, Some(AddressError::NotAToken), "{bad:?}");
+        }
+        let shown =
+            format!("{:?}", Target::new("http://127.0.0.1:1", &SecretString::from("canary-token"), Reach::ThisMachine).expect("target"));
         assert!(!shown.contains("canary"), "{shown}");
     }
 
     #[test]
     fn answers_mean_what_may_be_done_next() {
-        let with = |status: u16, body: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("7"));
-            failure(StatusCode::from_u16(status).expect("status"), &headers, body.as_bytes())
-        };
+        let with =
+            |status: u16, body: &str| failure(StatusCode::from_u16(status).expect("status"), Some(Duration::from_secs(7)), body.as_bytes());
         assert_eq!(with(401, ""), PlatformError::Unauthenticated);
         assert_eq!(with(429, ""), PlatformError::RateLimited { retry_after: Duration::from_secs(7) });
-        assert_eq!(with(409, r#"{"code":"wrong_state","params":{}}"#), PlatformError::Refused { code: "wrong_state".to_owned() });
+        assert_eq!(with(409, r#"{"code":"wrong_state","params":{}}"#), PlatformError::refused("wrong_state"));
+        let body = r#"{"code":"stock_promised","params":{"reserved":3,"of":"茶","deep":{"a":1},"<b>":"x"}}"#;
+        let PlatformError::Refused { params, .. } = with(409, body) else { panic!("refused") };
+        assert_eq!(params, BTreeMap::from([("reserved".to_owned(), "3".to_owned()), ("of".to_owned(), "茶".to_owned())]));
+        let many: Vec<String> = (0..50).map(|n| format!(r#""p{n}":"{}""#, "x".repeat(500))).collect();
+        let PlatformError::Refused { params, .. } = with(409, &format!(r#"{{"code":"a","params":{{{}}}}}"#, many.join(","))) else {
+            panic!("refused")
+        };
+        assert!(params.len() == VALUES_MOST && params.values().all(|v| v.len() == VALUE_MOST));
         assert_eq!(with(400, "<html>").code(), "refused");
         assert_eq!(with(400, r#"{"code":"<script>"}"#).code(), "refused", "a code is a word, nothing else");
         for status in [500, 502, 503, 408] {

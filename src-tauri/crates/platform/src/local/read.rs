@@ -4,8 +4,9 @@ use super::{digest, wire};
 use crate::PlatformError;
 use serde_json::value::RawValue;
 use stallcast_model::{
-    AfterSale, Contact, FeedPage, Fulfilment, Order, OrderId, OrderLine, Payment, Product, ProductId, ReceivedOrder, ReceivedProduct,
-    Shipment, Sku, SkuId, UnreadRow,
+    AfterSale, AfterSaleId, AfterSaleKind, AfterSaleState, AfterState, ChangeId, Contact, FeedPage, Fulfilment, LinePieces, NewPrice,
+    OfferTerms, Order, OrderId, OrderLine, Payment, Product, ProductId, ReadOffer, ReceivedOrder, ReceivedProduct, Shipment, Sku, SkuId,
+    UnreadRow, Waybill,
 };
 
 /// Longest id, bytes.
@@ -32,14 +33,14 @@ pub(super) fn page<T>(
 }
 
 /// What is known of a row that cannot be read.
-fn unread(raw: &RawValue, version: &str, reason: impl Into<String>) -> UnreadRow {
+pub(super) fn unread(raw: &RawValue, version: &str, reason: impl Into<String>) -> UnreadRow {
     let value: serde_json::Value = serde_json::from_str(raw.get()).unwrap_or_default();
     let id = value.get("id").and_then(|id| id.as_str()).filter(|id| is_id(id)).map_or_else(|| digest(raw.get().as_bytes()), str::to_owned);
     let version = value.get(version).and_then(serde_json::Value::as_i64).unwrap_or(0);
     UnreadRow { id, version, reason: reason.into(), raw_json: raw.get().to_owned() }
 }
 
-fn is_id(id: &str) -> bool {
+pub(super) fn is_id(id: &str) -> bool {
     (1..=ID_MOST).contains(&id.len())
 }
 
@@ -74,6 +75,8 @@ fn checked_order(wire: wire::Order, raw: &RawValue) -> Result<ReceivedOrder, &'s
     if discount.currency != total.currency || lines.iter().any(|l| l.unit_price.currency != total.currency) {
         return Err("several currencies");
     }
+    let shipments = shipments(wire.shipments, wire.shipment, lines.len())?;
+    let after_sales = wire.after_sales.into_iter().map(|asked| after_sale(asked, lines.len(), total.currency)).collect::<Result<_, _>>()?;
     let order = Order {
         id: OrderId::new(wire.id),
         number: wire.number,
@@ -96,21 +99,86 @@ fn checked_order(wire: wire::Order, raw: &RawValue) -> Result<ReceivedOrder, &'s
             _ => Fulfilment::Unknown,
         },
         after_sale: match wire.after_sale.as_str() {
-            "none" => AfterSale::None,
-            "requested" => AfterSale::Requested,
-            "cancelled" => AfterSale::Cancelled,
-            "closed" => AfterSale::Closed,
-            _ => AfterSale::Unknown,
+            "none" => AfterState::None,
+            "requested" => AfterState::Requested,
+            "cancelled" => AfterState::Cancelled,
+            "closed" => AfterState::Closed,
+            _ => AfterState::Unknown,
         },
+        shipments,
+        after_sales,
         placed_at_ms: wire.placed_at_ms,
         version: wire.version,
         raw_status: format!("{}/{}/{}", wire.payment, wire.fulfilment, wire.after_sale),
         raw_json: raw.get().to_owned(),
     };
-    Ok(ReceivedOrder {
-        order,
-        contact: Contact { name: wire.buyer.name, phone: wire.buyer.phone, address: wire.buyer.address },
-        shipment: wire.shipment.map(|s| Shipment { carrier: s.carrier, tracking: s.tracking }),
+    Ok(ReceivedOrder { order, contact: Contact { name: wire.buyer.name, phone: wire.buyer.phone, address: wire.buyer.address } })
+}
+
+/// Parcels of an order with so many lines; the one parcel of an older shop is the first.
+fn shipments(parcels: Vec<wire::Shipment>, one: Option<wire::OneShipment>, lines: usize) -> Result<Vec<Shipment>, &'static str> {
+    let is_line = |line: u32| usize::try_from(line).is_ok_and(|at| at < lines);
+    let mut read = Vec::with_capacity(parcels.len());
+    for parcel in parcels {
+        if !is_id(&parcel.id) || parcel.lines.iter().any(|pieces| !is_line(pieces.line) || pieces.quantity == 0) {
+            return Err("shipment");
+        }
+        read.push(Shipment {
+            id: parcel.id,
+            waybill: Waybill { carrier: parcel.carrier, tracking: parcel.tracking },
+            lines: parcel.lines.iter().map(|p| LinePieces { line: p.line, quantity: p.quantity }).collect(),
+            shipped_at_ms: parcel.at_ms,
+            delivered_at_ms: parcel.delivered_at_ms,
+        });
+    }
+    if let Some(one) = one.filter(|_| read.is_empty()) {
+        read.push(Shipment {
+            id: "1".to_owned(),
+            waybill: Waybill { carrier: one.carrier, tracking: one.tracking },
+            lines: Vec::new(),
+            shipped_at_ms: one.at_ms,
+            delivered_at_ms: None,
+        });
+    }
+    Ok(read)
+}
+
+fn after_sale(wire: wire::AfterSale, lines: usize, currency: stallcast_model::Currency) -> Result<AfterSale, &'static str> {
+    let amount = wire.amount.read()?;
+    let is_line = wire.line.is_none_or(|line| usize::try_from(line).is_ok_and(|at| at < lines));
+    if !is_id(&wire.id) || !is_line {
+        return Err("after-sale");
+    }
+    if amount.currency != currency {
+        return Err("several currencies");
+    }
+    Ok(AfterSale {
+        id: AfterSaleId::new(wire.id),
+        line: wire.line,
+        quantity: wire.quantity,
+        kind: match wire.kind.as_str() {
+            "refund_only" => AfterSaleKind::RefundOnly,
+            "return_refund" => AfterSaleKind::ReturnRefund,
+            "exchange" => AfterSaleKind::Exchange,
+            _ => AfterSaleKind::Other,
+        },
+        state: match wire.state.as_str() {
+            "requested" => AfterSaleState::Requested,
+            "wait_buyer_return" => AfterSaleState::WaitBuyerReturn,
+            "wait_seller_receive" => AfterSaleState::WaitSellerReceive,
+            "refunding" => AfterSaleState::Refunding,
+            "refunded" => AfterSaleState::Refunded,
+            "rejected" => AfterSaleState::Rejected,
+            "closed" => AfterSaleState::Closed,
+            "disputed" => AfterSaleState::Disputed,
+            _ => AfterSaleState::Unknown,
+        },
+        raw_state: wire.state,
+        amount,
+        reason: wire.reason,
+        answer: wire.answer.unwrap_or_default(),
+        deadline_ms: wire.deadline_ms,
+        updated_at_ms: wire.updated_at_ms,
     })
 }
 
@@ -139,6 +207,20 @@ fn checked_product(wire: wire::Product, confirmed_at_ms: i64) -> Result<Received
     };
     product.validate().map_err(|e| e.field)?;
     Ok(ReceivedProduct { product, number: wire.number, version: wire.seq })
+}
+
+pub(super) fn offer(wire: wire::Offer, confirmed_at_ms: i64) -> Result<ReadOffer, PlatformError> {
+    let money = |m: &wire::Money| m.read().map_err(PlatformError::unread);
+    let old_price = wire.old_price.as_ref().map(money).transpose()?;
+    let price = wire.price.as_ref().map(money).transpose()?.map(|price| NewPrice { price, old_price });
+    Ok(ReadOffer {
+        id: ChangeId::new(wire.id),
+        terms: OfferTerms { sku: SkuId::new(wire.sku_id), price, stock_by: wire.stock_by },
+        price_before: Some(money(&wire.price_before)?),
+        applied_at_ms: wire.at_ms,
+        read_at_ms: wire.now_ms,
+        product: product(&wire.product, confirmed_at_ms).map_err(|row| PlatformError::unread(row.reason))?,
+    })
 }
 
 #[cfg(test)]
@@ -192,8 +274,48 @@ mod tests {
         json["afterSale"] = json!("mediation");
         json["new"] = json!([1, 2]);
         let read = page(0, feed(&[json]), order).expect("page").rows.remove(0);
-        assert_eq!((read.order.payment, read.order.after_sale), (Payment::Unknown, AfterSale::Unknown));
+        assert_eq!((read.order.payment, read.order.after_sale), (Payment::Unknown, AfterState::Unknown));
         assert_eq!((read.order.status(), read.order.raw_status.as_str()), (OrderStatus::Unknown, "escrow/unshipped/mediation"));
+    }
+
+    #[test]
+    fn parcels_and_requests_are_read_and_strange_words_are_kept() {
+        let mut json = order_json();
+        json["fulfilment"] = json!("partly_shipped");
+        json["afterSale"] = json!("requested");
+        json["shipments"] =
+            json!([{ "id": "p1", "carrier": "顺丰", "tracking": "SF1", "lines": [{ "line": 0, "quantity": 1 }], "atMs": 5 }]);
+        let asked = json!({ "id": "as-1", "line": 0, "quantity": 1, "kind": "refund_only", "state": "requested", "reason": "裂了",
+            "amount": { "amount": 100, "currency": "CNY" }, "updatedAtMs": 6, "deadlineMs": 7 });
+        let mut strange = asked.clone();
+        (strange["id"], strange["kind"], strange["state"]) = (json!("as-2"), json!("repair"), json!("in_mediation"));
+        strange["line"] = json!(null);
+        json["afterSales"] = json!([asked, strange]);
+        let read = page(0, feed(&[json.clone()]), order).expect("page").rows.remove(0).order;
+        assert_eq!((read.shipments[0].waybill.tracking.as_str(), read.shipments[0].shipped_at_ms), ("SF1", Some(5)));
+        assert_eq!(read.shipments[0].lines, [LinePieces { line: 0, quantity: 1 }]);
+        let [known, unknown] = read.after_sales.as_slice() else { panic!("{:?}", read.after_sales) };
+        assert_eq!((known.kind, known.state, known.deadline_ms), (AfterSaleKind::RefundOnly, AfterSaleState::Requested, Some(7)));
+        assert_eq!((unknown.kind, unknown.state), (AfterSaleKind::Other, AfterSaleState::Unknown));
+        assert_eq!((unknown.raw_state.as_str(), unknown.line), ("in_mediation", None));
+        // A shop of before: one parcel, and it does not say what is in it.
+        let mut old = order_json();
+        old["shipment"] = json!({ "carrier": "EMS", "tracking": "E1", "atMs": 9 });
+        let read = page(0, feed(&[old]), order).expect("page").rows.remove(0).order;
+        assert_eq!((read.shipments.len(), read.shipments[0].lines.len(), read.left_to_ship()), (1, 0, None));
+        // What points nowhere is no order that anybody could pack.
+        for (path, value) in [
+            ("/shipments/0/lines/0/line", json!(1)),
+            ("/shipments/0/lines/0/quantity", json!(0)),
+            ("/afterSales/0/line", json!(7)),
+            ("/afterSales/0/id", json!("")),
+            ("/afterSales/0/amount/amount", json!(-1)),
+            ("/afterSales/0/amount/currency", json!("USD")),
+        ] {
+            let mut bad = json.clone();
+            *bad.pointer_mut(path).expect("there") = value;
+            assert_eq!(page(0, feed(&[bad]), order).expect("page").unread.len(), 1, "{path}");
+        }
     }
 
     #[test]

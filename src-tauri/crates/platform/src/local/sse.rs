@@ -90,6 +90,7 @@ fn hint(event: Event) -> Hint {
             Ok(told) => About::Coupon(CouponId::new(told.coupon.id)),
             Err(_) => About::Everything,
         },
+        "comment" | "comment_hidden" => About::Comments,
         "pin" | "unpin" | "live" => About::Room,
         "reset" => About::Everything,
         _ => About::Nothing,
@@ -136,6 +137,18 @@ pub(super) fn hints(response: Response) -> HintStream {
         Some((hint, reading))
     })
     .boxed()
+}
+
+/// Reads bytes as a stream, whole and in two halves, for the fuzzer: both say the same.
+#[cfg(any(test, fuzzing))]
+pub(super) fn read_all(bytes: &[u8]) {
+    let read = |parts: &[&[u8]]| {
+        let mut parser = Parser::default();
+        let fed: Result<Vec<()>, _> = parts.iter().map(|part| parser.feed(part)).collect();
+        fed.map(|_| parser.done.into_iter().map(hint).collect::<Vec<_>>())
+    };
+    let (first, second) = bytes.split_at(bytes.len() / 2);
+    assert_eq!(read(&[bytes]), read(&[first, second]));
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ pub(super) fn fault(e: &serde_json::Error) -> String {
 #[derive(Deserialize)]
 pub(super) struct Refusal {
     pub code: String,
+    #[serde(default)]
+    pub params: serde_json::Map<String, serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -33,13 +35,19 @@ impl Face {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Feed {
-    #[serde(alias = "orders", alias = "products")]
+    #[serde(alias = "orders", alias = "products", alias = "comments")]
     pub rows: Vec<Box<RawValue>>,
     pub next_after: i64,
     pub more: bool,
     pub up_to_ms: i64,
     #[serde(default)]
     pub feed: Option<String>,
+}
+
+/// Of a page only what its feed is called.
+#[derive(Deserialize)]
+pub(super) struct FeedName {
+    pub feed: String,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -75,8 +83,13 @@ pub(super) struct Order {
     pub fulfilment: String,
     pub after_sale: String,
     pub placed_at_ms: i64,
+    /// Of a shop that knew one parcel an order.
     #[serde(default)]
-    pub shipment: Option<Shipment>,
+    pub shipment: Option<OneShipment>,
+    #[serde(default)]
+    pub shipments: Vec<Shipment>,
+    #[serde(default)]
+    pub after_sales: Vec<AfterSale>,
 }
 
 #[derive(Deserialize)]
@@ -97,9 +110,52 @@ pub(super) struct OrderLine {
 }
 
 #[derive(Deserialize)]
-pub(super) struct Shipment {
+#[serde(rename_all = "camelCase")]
+pub(super) struct OneShipment {
     pub carrier: String,
     pub tracking: String,
+    #[serde(default)]
+    pub at_ms: Option<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Shipment {
+    pub id: String,
+    pub carrier: String,
+    pub tracking: String,
+    #[serde(default)]
+    pub lines: Vec<LinePieces>,
+    #[serde(default)]
+    pub at_ms: Option<i64>,
+    #[serde(default)]
+    pub delivered_at_ms: Option<i64>,
+}
+
+#[derive(Deserialize, Serialize)]
+pub(super) struct LinePieces {
+    pub line: u32,
+    pub quantity: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AfterSale {
+    pub id: String,
+    #[serde(default)]
+    pub line: Option<u32>,
+    #[serde(default)]
+    pub quantity: u32,
+    pub kind: String,
+    pub state: String,
+    pub amount: Money,
+    #[serde(default)]
+    pub reason: String,
+    #[serde(default)]
+    pub answer: Option<String>,
+    #[serde(default)]
+    pub deadline_ms: Option<i64>,
+    pub updated_at_ms: i64,
 }
 
 #[derive(Deserialize)]
@@ -202,6 +258,44 @@ impl Pin {
     }
 }
 
+/// A change of price or pieces.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Offer {
+    pub id: String,
+    pub sku_id: String,
+    #[serde(default)]
+    pub price: Option<Money>,
+    #[serde(default)]
+    pub old_price: Option<Money>,
+    pub stock_by: i64,
+    pub price_before: Money,
+    pub at_ms: i64,
+    pub now_ms: i64,
+    pub product: Box<RawValue>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OfferForm<'a> {
+    sku_id: &'a str,
+    price: Option<Money>,
+    old_price: Option<Money>,
+    stock_by: i64,
+}
+
+impl<'a> OfferForm<'a> {
+    pub(super) fn new(terms: &'a model::OfferTerms) -> Self {
+        let price = terms.price.as_ref();
+        Self {
+            sku_id: terms.sku.as_str(),
+            price: price.map(|p| p.price.into()),
+            old_price: price.and_then(|p| p.old_price).map(Into::into),
+            stock_by: terms.stock_by,
+        }
+    }
+}
+
 /// An event of the stream about a coupon.
 #[derive(Deserialize)]
 pub(super) struct CouponEvent {
@@ -247,4 +341,12 @@ impl CouponForm {
 pub(super) struct ShipForm<'a> {
     pub carrier: &'a str,
     pub tracking: &'a str,
+    /// Left out: all that is left.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<LinePieces>,
+}
+
+#[derive(Serialize)]
+pub(super) struct RefuseForm<'a> {
+    pub reason: &'a str,
 }

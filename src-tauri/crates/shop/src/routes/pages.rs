@@ -1,14 +1,13 @@
-//! What a browser loads: the viewer page, its assets, the live files.
+//! What a browser loads: the viewer page and its assets.
 
 use crate::refusal::{Refusal, RefusalBody};
 use crate::shop::Shop;
 use axum::Json;
-use axum::extract::{Extension, Path, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::extract::{Extension, Path};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;
 use std::sync::Arc;
-use tower_http::services::ServeFile;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -25,7 +24,7 @@ const NOT_BUILT: &str = "<!doctype html><html lang=\"zh-CN\"><head><meta charset
 <p lang=\"en\">The viewer page has not been built. Run <code>cargo xtask build</code>, then reload this page.</p></body></html>";
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Shop>> {
-    OpenApiRouter::new().routes(routes!(storefront)).routes(routes!(asset)).routes(routes!(live)).routes(routes!(openapi))
+    OpenApiRouter::new().routes(routes!(storefront)).routes(routes!(asset)).routes(routes!(openapi))
 }
 
 /// The viewer page.
@@ -63,71 +62,8 @@ pub(super) fn tagged(mime: &str, tag: &str, caching: &'static str, headers: &Hea
     (fixed, [(header::CONTENT_TYPE, mime.to_owned())], bytes()).into_response()
 }
 
-/// The kind and caching of a live file, if it is one.
-fn live_kind(name: &str) -> Option<(&'static str, &'static str)> {
-    let plain = |middle: &str| middle.len() <= 64 && middle.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
-    let between = |first: &str, last: &str| name.strip_prefix(first).and_then(|n| n.strip_suffix(last)).is_some_and(plain);
-    if name == "stream.m3u8" {
-        Some(("application/vnd.apple.mpegurl", "no-store"))
-    } else if between("init", ".mp4") {
-        // The same name may hold another show's parameters tomorrow.
-        Some(("video/mp4", "no-cache"))
-    } else if between("seg-", ".m4s") {
-        Some(("video/iso.segment", "public, max-age=60, immutable"))
-    } else {
-        None
-    }
-}
-
-/// A file of the live picture.
-#[utoipa::path(get, path = "/live/{file}", tag = "pages", params(("file" = String, Path, description = "stream.m3u8, init*.mp4 or seg-*.m4s")),
-    responses(
-        (status = 200, description = "The file", body = Vec<u8>, content_type = "application/octet-stream"),
-        (status = 206, description = "A range of it", body = Vec<u8>, content_type = "application/octet-stream"),
-        (status = 404, body = RefusalBody),
-    ))]
-async fn live(State(shop): State<Arc<Shop>>, Path(name): Path<String>, request: Request) -> Result<Response, Refusal> {
-    let (mime, caching) = live_kind(&name).ok_or(Refusal::NotFound("live"))?;
-    let mut response = match ServeFile::new(shop.live.join(&name)).try_call(request).await {
-        Ok(response) if response.status() == StatusCode::NOT_FOUND => return Err(Refusal::NotFound("live")),
-        Ok(response) => response.into_response(),
-        Err(error) => return Err(Refusal::internal(format_args!("live file: {error}"))),
-    };
-    if response.status().is_success() {
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(mime));
-    }
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
-    Ok(response)
-}
-
 /// This document.
 #[utoipa::path(get, path = "/api/openapi.json", tag = "pages", responses((status = 200, description = "OpenAPI document", body = Object)))]
 async fn openapi(Extension(document): Extension<Arc<utoipa::openapi::OpenApi>>) -> Json<utoipa::openapi::OpenApi> {
     Json((*document).clone())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::live_kind;
-
-    #[test]
-    fn only_names_of_the_live_picture_are_served() {
-        for name in ["stream.m3u8", "init.mp4", "init-2.mp4", "seg-0.m4s", "seg-1733_2.m4s"] {
-            assert!(live_kind(name).is_some(), "{name}");
-        }
-        for name in [
-            "",
-            "..",
-            "../shop.db",
-            "seg-../../shop.token.m4s",
-            "seg-a/b.m4s",
-            "seg-a\\b.m4s",
-            "other.m3u8",
-            "init.mp4.tmp",
-            "shop.token",
-            "seg-.m4s\0",
-        ] {
-            assert!(live_kind(name).is_none(), "{name}");
-        }
-    }
 }

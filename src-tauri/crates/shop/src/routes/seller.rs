@@ -7,6 +7,7 @@ use crate::catalogue::{self, PICTURE_MOST};
 use crate::coupons;
 use crate::idempotency::{Answer, Slot};
 use crate::input::invalid;
+use crate::offers;
 use crate::orders::{self, Action};
 use crate::orders_read;
 use crate::refusal::{Refusal, RefusalBody};
@@ -14,8 +15,8 @@ use crate::rooms;
 use crate::shop::Shop;
 use crate::stream::Audience;
 use crate::wire::{
-    CancelForm, Coupon, CouponForm, LiveForm, Order, OrderFeed, PinForm, ProductFeed, ProductForm, ProductPatch, RefundForm, Room,
-    SellerProduct, ShipForm,
+    CancelForm, Coupon, CouponForm, LiveForm, OfferChange, OfferForm, Order, OrderFeed, PinForm, ProductFeed, ProductForm, ProductPatch,
+    RefundForm, RefuseForm, Room, SellerProduct, ShipForm,
 };
 use axum::Json;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
@@ -37,9 +38,12 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shop>> {
         .routes(routes!(cancel))
         .routes(routes!(refund))
         .routes(routes!(paid))
+        .routes(routes!(agree_after_sale))
+        .routes(routes!(refuse_after_sale))
         .routes(routes!(product_feed))
         .routes(routes!(create_product).layer(DefaultBodyLimit::max(PRODUCT_BODY_MOST)))
         .routes(routes!(product, patch_product))
+        .routes(routes!(offer_change, change_offer))
         .routes(routes!(put_picture).layer(DefaultBodyLimit::max(PICTURE_MOST)))
         .routes(routes!(room))
         .routes(routes!(pin, unpin))
@@ -48,7 +52,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shop>> {
         .routes(routes!(events))
 }
 
-fn feed_end(after: i64, last: Option<i64>, rows: usize, limit: i64) -> (i64, bool) {
+pub(super) fn feed_end(after: i64, last: Option<i64>, rows: usize, limit: i64) -> (i64, bool) {
     (last.unwrap_or(after), i64::try_from(rows).is_ok_and(|rows| rows > limit))
 }
 
@@ -87,7 +91,7 @@ async fn act(
     shop.write(move |change| Box::pin(async move { orders::act(change, slot, &id, action).await })).await
 }
 
-/// Marks an order as sent.
+/// Marks an order as sent, whole or in part.
 #[utoipa::path(post, path = "/api/seller/orders/{id}/ship", tag = "seller", security(("seller" = [])),
     params(("id" = String, Path), ("Idempotency-Key" = String, Header)), request_body = ShipForm,
     responses((status = 200, body = Order), (status = 400, body = RefusalBody), (status = 401, body = RefusalBody), (status = 404, body = RefusalBody),
@@ -99,7 +103,7 @@ async fn ship(
     headers: HeaderMap,
     Form(form): Form<ShipForm>,
 ) -> Result<Answer, Refusal> {
-    let request = ShipForm { carrier: form.carrier.clone(), tracking: form.tracking.clone() };
+    let request = ShipForm { carrier: form.carrier.clone(), tracking: form.tracking.clone(), lines: form.lines.clone() };
     act(&shop, &headers, id, "ship", &request, Action::Ship(form)).await
 }
 
@@ -142,6 +146,37 @@ async fn refund(
         (status = 409, description = "wrong_state", body = RefusalBody)))]
 async fn paid(_: Seller, State(shop): State<Arc<Shop>>, Path(id): Path<String>, headers: HeaderMap) -> Result<Answer, Refusal> {
     act(&shop, &headers, id, "paid", &(), Action::Paid).await
+}
+
+/// Grants what the buyer asked for: the money goes back. The same again changes nothing.
+#[utoipa::path(post, path = "/api/seller/orders/{id}/after-sales/{asked}/agree", tag = "seller", security(("seller" = [])),
+    params(("id" = String, Path), ("asked" = String, Path), ("Idempotency-Key" = String, Header)),
+    responses((status = 200, body = Order), (status = 401, body = RefusalBody), (status = 404, body = RefusalBody),
+        (status = 409, description = "wrong_state", body = RefusalBody)))]
+async fn agree_after_sale(
+    _: Seller,
+    State(shop): State<Arc<Shop>>,
+    Path((id, asked)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Answer, Refusal> {
+    let what = format!("agree:{asked}");
+    act(&shop, &headers, id, &what, &(), Action::Agree(asked)).await
+}
+
+/// Refuses it with a reason that the buyer reads. The same again changes nothing.
+#[utoipa::path(post, path = "/api/seller/orders/{id}/after-sales/{asked}/refuse", tag = "seller", security(("seller" = [])),
+    params(("id" = String, Path), ("asked" = String, Path), ("Idempotency-Key" = String, Header)), request_body = RefuseForm,
+    responses((status = 200, body = Order), (status = 400, body = RefusalBody), (status = 401, body = RefusalBody), (status = 404, body = RefusalBody),
+        (status = 409, description = "wrong_state, idempotency_mismatch", body = RefusalBody)))]
+async fn refuse_after_sale(
+    _: Seller,
+    State(shop): State<Arc<Shop>>,
+    Path((id, asked)): Path<(String, String)>,
+    headers: HeaderMap,
+    Form(form): Form<RefuseForm>,
+) -> Result<Answer, Refusal> {
+    let (what, request) = (format!("refuse:{asked}"), RefuseForm { reason: form.reason.clone() });
+    act(&shop, &headers, id, &what, &request, Action::Refuse(asked, form)).await
 }
 
 /// Products changed after a number, with their stock.
@@ -225,6 +260,35 @@ async fn patch_product(
         })
     })
     .await
+}
+
+/// A change of price or pieces, with the product as it stands now.
+#[utoipa::path(get, path = "/api/seller/products/{id}/changes/{change}", tag = "seller", security(("seller" = [])),
+    params(("id" = String, Path), ("change" = String, Path)),
+    responses((status = 200, body = OfferChange), (status = 401, body = RefusalBody), (status = 404, body = RefusalBody)))]
+async fn offer_change(
+    _: Seller,
+    State(shop): State<Arc<Shop>>,
+    Path((id, change)): Path<(String, String)>,
+) -> Result<Json<OfferChange>, Refusal> {
+    // Taken before the snapshot: what it shows holds at least then.
+    let now_ms = shop.clock.utc_ms();
+    let mut db = shop.store.read().await?;
+    Ok(Json(offers::one(&mut db, &id, &change, shop.currency(), now_ms).await?))
+}
+
+/// Changes price or pieces while people buy, under an id of the caller's choice: the same again is the same change.
+#[utoipa::path(put, path = "/api/seller/products/{id}/changes/{change}", tag = "seller", security(("seller" = [])),
+    params(("id" = String, Path), ("change" = String, Path)), request_body = OfferForm,
+    responses((status = 200, body = OfferChange), (status = 400, body = RefusalBody), (status = 401, body = RefusalBody), (status = 404, body = RefusalBody),
+        (status = 409, description = "stock_promised, idempotency_mismatch", body = RefusalBody)))]
+async fn change_offer(
+    _: Seller,
+    State(shop): State<Arc<Shop>>,
+    Path((id, change)): Path<(String, String)>,
+    Form(form): Form<OfferForm>,
+) -> Result<Json<OfferChange>, Refusal> {
+    Ok(Json(shop.write(move |write| Box::pin(async move { offers::make(write, &id, &change, &form).await })).await?))
 }
 
 /// Gives a product its picture: PNG, JPEG or WebP, at most 2 MB.

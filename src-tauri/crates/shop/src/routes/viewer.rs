@@ -3,6 +3,7 @@
 use super::StreamQuery;
 use super::pages::tagged;
 use crate::access::{Form, Viewer, resume_after};
+use crate::after_sales;
 use crate::carts;
 use crate::catalogue;
 use crate::coupons;
@@ -13,7 +14,7 @@ use crate::refusal::{Refusal, RefusalBody};
 use crate::rooms;
 use crate::shop::Shop;
 use crate::stream::{self, Audience};
-use crate::wire::{Cart, CartForm, Claimed, Mine, Order, OrderForm, Orders, PayForm, Product, Products, Room, ShopFace};
+use crate::wire::{AfterSaleForm, Cart, CartForm, Claimed, Mine, Order, OrderForm, Orders, PayForm, Product, Products, Room, ShopFace};
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -43,6 +44,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Shop>> {
         .routes(routes!(my_orders, place_order))
         .routes(routes!(order))
         .routes(routes!(pay_order))
+        .routes(routes!(ask_after_sale))
 }
 
 /// Name and currency.
@@ -80,7 +82,7 @@ pub(super) async fn room_now(shop: &Shop) -> Result<Json<Room>, Refusal> {
     Ok(Json(rooms::snapshot(&mut db, shop.currency(), viewers, shop.clock.utc_ms()).await?))
 }
 
-/// What happens in the room: live, pin, unpin, product, coupon, sold, viewers, reset.
+/// What happens in the room: live, pin, unpin, product, coupon, sold, comment, comment_hidden, viewers, reset.
 #[utoipa::path(get, path = "/api/rooms/main/events", tag = "viewer",
     params(StreamQuery, ("Last-Event-ID" = Option<i64>, Header, description = "Number of the last event that is known")),
     responses((status = 200, description = "Server-sent events", body = String, content_type = "text/event-stream"), (status = 503, body = RefusalBody)))]
@@ -180,4 +182,20 @@ async fn pay_order(
         Attempt::Accepted(order) => Ok(Json(*order)),
         Attempt::Declined => Err(Refusal::PaymentDeclined),
     }
+}
+
+/// Asks for money back, for the whole order or for pieces of one line.
+#[utoipa::path(post, path = "/api/orders/{id}/after-sales", tag = "viewer",
+    params(("id" = String, Path), ("X-Viewer" = String, Header), ("Idempotency-Key" = String, Header)), request_body = AfterSaleForm,
+    responses((status = 201, body = Order), (status = 400, body = RefusalBody), (status = 404, body = RefusalBody),
+        (status = 409, description = "wrong_state, idempotency_mismatch", body = RefusalBody)))]
+async fn ask_after_sale(
+    State(shop): State<Arc<Shop>>,
+    Viewer(viewer): Viewer,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Form(form): Form<AfterSaleForm>,
+) -> Result<Answer, Refusal> {
+    let slot = Slot::required(&headers, format!("after-sale:{viewer}:{id}"), &form)?;
+    shop.write(move |change| Box::pin(async move { after_sales::ask(change, slot, &id, &viewer, &form).await })).await
 }
