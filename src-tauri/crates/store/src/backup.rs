@@ -1,6 +1,7 @@
 //! Copies of the database, and putting one back in the place of a damaged file.
 
-use crate::open::{check, connect_read_only};
+use crate::check;
+use crate::open::connect_read_only;
 use crate::{Store, StoreError};
 use std::path::{Path, PathBuf};
 
@@ -21,8 +22,12 @@ impl Store {
     /// newest three. Reads only: writers go on meanwhile.
     ///
     /// # Errors
-    /// [`StoreError::DiskFull`], [`StoreError::Unwritable`], those of the database. Earlier copies stay.
+    /// [`StoreError::DiskFull`], [`StoreError::Unwritable`], [`StoreError::Damaged`] once [`Store::check_rest`] said so,
+    /// those of the database. Earlier copies stay.
     pub async fn back_up(&self, folder: &Path, now_ms: i64) -> Result<PathBuf, StoreError> {
+        if self.is_suspect() {
+            return Err(StoreError::Damaged { detail: "seen before".to_owned() });
+        }
         let copy = folder.join(format!("stallcast-{now_ms:015}.db"));
         let unfinished = copy.with_extension("tmp");
         let unwritable = |e: std::io::Error| StoreError::Unwritable(sqlx::Error::Io(e));
@@ -42,11 +47,7 @@ impl Store {
             std::fs::rename(&unfinished, &target)
         });
         finished.await.map_err(|_| StoreError::Closed)?.map_err(unwritable)?;
-        for (_, old) in copies(folder).into_iter().skip(KEPT) {
-            if let Err(e) = std::fs::remove_file(&old) {
-                tracing::warn!(error = %e, "an old copy of the database stays");
-            }
-        }
+        keep_newest(folder, KEPT);
         Ok(copy)
     }
 }
@@ -76,11 +77,12 @@ pub async fn restore(path: &Path, folder: &Path, now_ms: i64) -> Result<Restored
         }
     }
     let aside = with("", &mark);
+    check::clear_mark(path);
     for (copied_at_ms, copy) in copies(folder) {
         std::fs::copy(&copy, path).map_err(unwritable)?;
         let verdict = async {
             let mut conn = connect_read_only(path).await?;
-            check(&mut conn).await
+            check::whole(&mut conn).await
         };
         match verdict.await {
             Ok(()) => return Ok(Restored { copied_at_ms: Some(copied_at_ms), aside }),
@@ -91,6 +93,20 @@ pub async fn restore(path: &Path, folder: &Path, now_ms: i64) -> Result<Restored
         }
     }
     Ok(Restored { copied_at_ms: None, aside })
+}
+
+/// Is there a copy?
+pub(crate) fn any(folder: &Path) -> bool {
+    !copies(folder).is_empty()
+}
+
+/// Drops all copies but the newest.
+pub(crate) fn keep_newest(folder: &Path, kept: usize) {
+    for (_, old) in copies(folder).into_iter().skip(kept) {
+        if let Err(e) = std::fs::remove_file(&old) {
+            tracing::warn!(error = %e, "an old copy of the database stays");
+        }
+    }
 }
 
 /// The finished copies, newest first, with the time in their name.

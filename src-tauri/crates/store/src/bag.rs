@@ -1,7 +1,7 @@
 use crate::intents::{self, add_intent, last_of_lane, select_intent};
 use crate::shows::open_show;
 use crate::words::small;
-use crate::{IntentRow, Store, StoreError, connections, products, timeline};
+use crate::{IntentRow, OfferChangeRow, Store, StoreError, connections, offers, products, queue, timeline};
 use sqlx::SqliteConnection;
 use stallcast_model::{Action, BagItem, ConnectionId, Effect, IntentId, Product, ProductId, ShowId};
 use std::collections::HashMap;
@@ -19,6 +19,8 @@ pub struct BagRow {
     pub stock_of: Option<i64>,
     /// The last pin or unpin of this item that was not replaced or given up.
     pub pin: Option<IntentRow>,
+    /// The last change of its price or pieces that was not replaced or given up.
+    pub change: Option<OfferChangeRow>,
 }
 
 /// What a press on 讲解 did.
@@ -117,45 +119,84 @@ async fn unpin_intent(
     add_intent(tx, connection, Some(show), &effect, now_ms).await.map(Some)
 }
 
-/// Puts a product into the bag of the current show, if it is not there. `number` is taken when it is free.
-pub(crate) async fn add_item(
+/// Which number is being explained.
+pub(crate) async fn explained(tx: &mut SqliteConnection, show: &str) -> Result<Option<i64>, StoreError> {
+    Ok(open_span(tx, show).await?.map(|span| span.number))
+}
+
+/// Whose product is being explained.
+pub(crate) async fn explained_of(tx: &mut SqliteConnection) -> Result<Option<String>, StoreError> {
+    let show = open_show(tx).await?.id;
+    Ok(open_span(tx, &show).await?.map(|span| span.connection))
+}
+
+/// Takes note of a product as read. One that no shop told of before comes into the bag of the current show while there is
+/// room; `number` is taken when nothing ever had it.
+pub(crate) async fn take_product(
     tx: &mut SqliteConnection,
     connection: &str,
     product: &str,
     number: Option<u32>,
     stock: Option<i64>,
+    is_new: bool,
 ) -> Result<(), StoreError> {
     let show = open_show(tx).await?.id;
-    let there = sqlx::query(
-        "UPDATE bag_item SET stock_of = CASE WHEN ?1 IS NULL THEN NULL ELSE max(coalesce(stock_of, 0), ?1) END
-         WHERE show = ?2 AND connection = ?3 AND product = ?4",
-    )
-    .bind(stock)
-    .bind(&show)
-    .bind(connection)
-    .bind(product)
-    .execute(&mut *tx)
-    .await?;
-    if there.rows_affected() > 0 {
+    let set_stock = "UPDATE bag_item SET stock_of = CASE WHEN ?1 IS NULL THEN NULL ELSE max(coalesce(stock_of, 0), ?1) END
+                     WHERE show = ?2 AND connection = ?3 AND product = ?4";
+    let there = sqlx::query(set_stock).bind(stock).bind(&show).bind(connection).bind(product).execute(&mut *tx).await?;
+    if there.rows_affected() > 0 || !is_new || queue::is_full(tx, &show).await? {
         return Ok(());
     }
-    sqlx::query(
-        "INSERT INTO bag_item (show, number, connection, product, stock_of)
-         SELECT ?1, CASE WHEN ?2 > 0 AND NOT EXISTS (SELECT 1 FROM bag_item WHERE show = ?1 AND number = ?2) THEN ?2
-                    ELSE (SELECT coalesce(max(number), 0) + 1 FROM bag_item WHERE show = ?1) END, ?3, ?4, ?5",
+    let number = free_number(tx, &show, number).await?;
+    let position = queue::place_for(tx, &show, number).await?;
+    insert_item(tx, &show, number, connection, product, position).await
+}
+
+/// A number that no product of this show ever had: the wanted one, else the next.
+pub(crate) async fn free_number(tx: &mut SqliteConnection, show: &str, wanted: Option<u32>) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar(
+        "SELECT CASE WHEN ?2 > 0 AND NOT EXISTS (SELECT 1 FROM bag_item WHERE show = ?1 AND number = ?2) THEN ?2
+                ELSE (SELECT coalesce(max(number), 0) + 1 FROM bag_item WHERE show = ?1) END",
     )
-    .bind(&show)
-    .bind(number.map(i64::from))
+    .bind(show)
+    .bind(wanted.map(i64::from))
+    .fetch_one(tx)
+    .await?)
+}
+
+pub(crate) async fn insert_item(
+    tx: &mut SqliteConnection,
+    show: &str,
+    number: i64,
+    connection: &str,
+    product: &str,
+    position: i64,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO bag_item (show, number, connection, product, position, stock_of)
+         VALUES (?1, ?2, ?3, ?4, ?5, (SELECT sum(stock) FROM sku WHERE sku.connection = ?3 AND sku.product = ?4))",
+    )
+    .bind(show)
+    .bind(number)
     .bind(connection)
     .bind(product)
-    .bind(stock)
+    .bind(position)
     .execute(tx)
     .await?;
     Ok(())
 }
 
+/// Connection and product of a number that is in the bag of a show.
+pub(crate) async fn of_number(tx: &mut SqliteConnection, show: &str, number: u32) -> Result<Option<(String, String)>, StoreError> {
+    Ok(sqlx::query_as("SELECT connection, product FROM bag_item WHERE show = ? AND number = ? AND is_removed = 0")
+        .bind(show)
+        .bind(i64::from(number))
+        .fetch_optional(tx)
+        .await?)
+}
+
 impl Store {
-    /// The bag of the current show, in order of number.
+    /// The bag of the current show, in the order of its queue.
     ///
     /// # Errors
     /// Only those of the database.
@@ -166,7 +207,7 @@ impl Store {
             "SELECT number, connection, product, stock_of,
                  (SELECT from_ms FROM explain_span AS s WHERE s.show = b.show AND s.number = b.number AND to_ms IS NULL) AS since_ms,
                  (SELECT coalesce(sum(to_ms - from_ms), 0) FROM explain_span AS s WHERE s.show = b.show AND s.number = b.number) AS explained_ms
-             FROM bag_item AS b WHERE show = ? AND is_removed = 0 ORDER BY number",
+             FROM bag_item AS b WHERE show = ? AND is_removed = 0 ORDER BY position, number",
         )
         .bind(&show)
         .fetch_all(&mut *tx)
@@ -181,6 +222,7 @@ impl Store {
         for row in rows {
             pins.insert(row.target.clone(), row);
         }
+        let mut changes = offers::last_of_numbers(&mut tx, &show).await?;
         let mut bag = Vec::with_capacity(items.len());
         for i in items {
             let product =
@@ -196,6 +238,7 @@ impl Store {
                 product,
                 stock_of: i.stock_of,
                 pin: pins.remove(&i.number.to_string()).map(intents::Row::read).transpose()?,
+                change: changes.remove(&small(i.number)),
             });
         }
         Ok(bag)
@@ -210,13 +253,7 @@ impl Store {
         self.write(move |tx| {
             Box::pin(async move {
                 let show = open_show(tx).await?.id;
-                let item: Option<(String, String)> =
-                    sqlx::query_as("SELECT connection, product FROM bag_item WHERE show = ? AND number = ? AND is_removed = 0")
-                        .bind(&show)
-                        .bind(i64::from(number))
-                        .fetch_optional(&mut *tx)
-                        .await?;
-                let Some((connection, product)) = item else { return Ok(None) };
+                let Some((connection, product)) = of_number(tx, &show, number).await? else { return Ok(None) };
                 let product = ProductId::new(product);
                 let native = connections::is_native(tx, &connection, Action::Pin).await?;
                 let before = open_span(tx, &show).await?;
@@ -264,6 +301,52 @@ impl Store {
             Box::pin(async move {
                 let show = open_show(tx).await?.id;
                 close_span(tx, &show, now_ms, program_ms).await
+            })
+        })
+        .await
+    }
+
+    /// The explanation that runs is surely shown at this instant: should this process die, it lasted at least until now.
+    ///
+    /// # Errors
+    /// Only those of the database.
+    pub async fn span_seen(&self, now_ms: i64, program_ms: Option<i64>) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                sqlx::query("UPDATE explain_span SET seen_ms = max(from_ms, ?), seen_program_ms = ? WHERE to_ms IS NULL")
+                    .bind(now_ms)
+                    .bind(program_ms)
+                    .execute(tx)
+                    .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Ends an explanation that was left open by a process that died and whose picture is gone: at the last instant at
+    /// which it was surely shown, not now. `None` when there was none.
+    ///
+    /// # Errors
+    /// Only those of the database.
+    pub async fn close_lost_span(&self, now_ms: i64) -> Result<Option<ExplainSpan>, StoreError> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                let show = open_show(tx).await?.id;
+                let Some(open) = open_span(tx, &show).await? else { return Ok(None) };
+                let (from_ms, to_ms, from_program_ms, to_program_ms): (i64, i64, Option<i64>, Option<i64>) = sqlx::query_as(
+                    "UPDATE explain_span SET to_ms = coalesce(seen_ms, from_ms), to_program_ms = coalesce(seen_program_ms, from_program_ms)
+                     WHERE show = ? AND to_ms IS NULL RETURNING from_ms, to_ms, from_program_ms, to_program_ms",
+                )
+                .bind(&show)
+                .fetch_one(&mut *tx)
+                .await?;
+                let detail = serde_json::json!({ "program_ms": to_program_ms, "lost": true });
+                timeline::note(tx, &show, to_ms, "unpin", &open.number.to_string(), detail).await?;
+                let product = ProductId::new(open.product);
+                unpin_intent(tx, &show, &open.connection, &product, open.number, now_ms).await?;
+                let number = small(open.number);
+                Ok(Some(ExplainSpan { number, product, from_ms, to_ms: Some(to_ms), from_program_ms, to_program_ms }))
             })
         })
         .await

@@ -43,10 +43,12 @@ fn parse(text: &str) -> Result<Capabilities, StoreError> {
     serde_json::from_str(text).map_err(|e| StoreError::broken("capabilities", e))
 }
 
-/// Can this connection do it by itself?
+/// Can this connection do it by itself? A removed one can do nothing.
 pub(crate) async fn is_native(tx: &mut SqliteConnection, connection: &str, action: Action) -> Result<bool, StoreError> {
-    let text: Option<String> =
-        sqlx::query_scalar("SELECT capabilities FROM connection WHERE id = ?").bind(connection).fetch_optional(tx).await?;
+    let text: Option<String> = sqlx::query_scalar("SELECT capabilities FROM connection WHERE id = ? AND removed_at_ms IS NULL")
+        .bind(connection)
+        .fetch_optional(tx)
+        .await?;
     Ok(match text {
         Some(text) => *parse(&text)?.of(action) == Capability::Native,
         None => false,
@@ -54,7 +56,7 @@ pub(crate) async fn is_native(tx: &mut SqliteConnection, connection: &str, actio
 }
 
 impl Store {
-    /// Adds a connection or changes what is known of it.
+    /// Adds a connection or changes what is known of it. A name that the seller gave stays.
     ///
     /// # Errors
     /// Only those of the database.
@@ -65,7 +67,7 @@ impl Store {
             Box::pin(async move {
                 sqlx::query(
                     "INSERT INTO connection (id, kind, name, currency, capabilities) VALUES (?, ?, ?, ?, ?)
-                     ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, name = excluded.name,
+                     ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, name = iif(is_renamed, name, excluded.name),
                          currency = coalesce(excluded.currency, currency), capabilities = excluded.capabilities",
                 )
                 .bind(c.id.as_str())
@@ -81,13 +83,17 @@ impl Store {
         .await
     }
 
-    /// All connections, in order of id.
+    /// All connections that were not removed: the shop of this machine first, then in the order they were added.
     ///
     /// # Errors
     /// Only those of the database.
     pub async fn connections(&self) -> Result<Vec<Connection>, StoreError> {
-        let rows: Vec<Row> =
-            sqlx::query_as("SELECT id, kind, name, currency, capabilities FROM connection ORDER BY id").fetch_all(self.readers()).await?;
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT id, kind, name, currency, capabilities FROM connection WHERE removed_at_ms IS NULL
+             ORDER BY address IS NOT NULL, position, id",
+        )
+        .fetch_all(self.readers())
+        .await?;
         rows.into_iter().map(Row::read).collect()
     }
 }

@@ -1,7 +1,7 @@
 use crate::intents::{self, add_intent};
 use crate::shows::open_show;
 use crate::words::{Word, small};
-use crate::{IntentRow, Store, StoreError, connections, timeline};
+use crate::{IntentRow, IntentState, Store, StoreError, connections, timeline};
 use sqlx::SqliteConnection;
 use stallcast_model::{Action, ConnectionId, Coupon, CouponDraft, CouponId, CouponState, Currency, Effect, Money, ReadCoupon};
 
@@ -17,6 +17,8 @@ pub struct CouponRow {
     pub connection: ConnectionId,
     /// How issuing it stands.
     pub intent: Option<IntentRow>,
+    /// How ending it early stands, once that was asked for. Not drawn from then on.
+    pub withdraw: Option<IntentRow>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -24,6 +26,7 @@ struct Row {
     id: String,
     connection: String,
     intent: String,
+    withdraw_intent: Option<String>,
     discount: i64,
     threshold: i64,
     currency: String,
@@ -111,6 +114,49 @@ impl Store {
         .await
     }
 
+    /// Ends a coupon before its time. It is not drawn from now on; that nobody can claim it any more is known once it was
+    /// read back. Asked again while that is under way or done, it changes nothing. False for an unknown coupon.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongState`]: its state unless it can be claimed, or `unavailable`.
+    pub async fn withdraw_coupon(&self, id: &CouponId, now_ms: i64) -> Result<bool, StoreError> {
+        let id = id.clone();
+        self.write(move |tx| {
+            Box::pin(async move {
+                let row: Option<(String, String, Option<String>)> =
+                    sqlx::query_as("SELECT connection, state, withdraw_intent FROM coupon WHERE id = ?")
+                        .bind(id.as_str())
+                        .fetch_optional(&mut *tx)
+                        .await?;
+                let Some((connection, state, last)) = row else { return Ok(false) };
+                let last = match last {
+                    Some(last) => intents::find(tx, &last).await?,
+                    None => None,
+                };
+                if last.is_some_and(|last| !matches!(last.state.as_str(), "dead" | "discarded")) {
+                    return Ok(true);
+                }
+                if state != CouponState::Active.word() {
+                    return Err(StoreError::wrong_state(state));
+                }
+                if !connections::is_native(tx, &connection, Action::WithdrawCoupon).await? {
+                    return Err(StoreError::wrong_state("unavailable"));
+                }
+                let show = open_show(tx).await?.id;
+                let effect = Effect::WithdrawCoupon { coupon: id.clone() };
+                let intent = add_intent(tx, &connection, Some(&show), &effect, now_ms).await?;
+                sqlx::query("UPDATE coupon SET withdraw_intent = ? WHERE id = ?")
+                    .bind(intent.as_str())
+                    .bind(id.as_str())
+                    .execute(&mut *tx)
+                    .await?;
+                timeline::note(tx, &show, now_ms, "coupon_withdraw", id.as_str(), serde_json::json!({})).await?;
+                Ok(true)
+            })
+        })
+        .await
+    }
+
     /// The last 100 coupons, newest first.
     ///
     /// # Errors
@@ -118,7 +164,7 @@ impl Store {
     pub async fn coupons(&self) -> Result<Vec<CouponRow>, StoreError> {
         let mut tx = self.snapshot().await?;
         let rows: Vec<Row> = sqlx::query_as(
-            "SELECT id, connection, intent, discount, threshold, currency, quantity, valid_s, state, claimed, ends_at_ms, failure
+            "SELECT id, connection, intent, withdraw_intent, discount, threshold, currency, quantity, valid_s, state, claimed, ends_at_ms, failure
              FROM coupon ORDER BY created_at_ms DESC, id DESC LIMIT ?",
         )
         .bind(MOST)
@@ -127,7 +173,13 @@ impl Store {
         let mut coupons = Vec::with_capacity(rows.len());
         for row in rows {
             let intent = intents::find(&mut tx, &row.intent).await?.map(intents::Row::read).transpose()?;
-            coupons.push(CouponRow { connection: ConnectionId::new(row.connection.clone()), coupon: row.read()?, intent });
+            let withdraw = match &row.withdraw_intent {
+                Some(id) => intents::find(&mut tx, id).await?.map(intents::Row::read).transpose()?,
+                None => None,
+            };
+            // Given up: the coupon goes on.
+            let withdraw = withdraw.filter(|w| w.state != IntentState::Discarded);
+            coupons.push(CouponRow { connection: ConnectionId::new(row.connection.clone()), coupon: row.read()?, intent, withdraw });
         }
         Ok(coupons)
     }

@@ -16,6 +16,12 @@ pub struct Destination {
     pub enabled: bool,
     /// Sealed by the studio.
     pub sealed: Vec<u8>,
+    /// The platform's preset.
+    pub preset: String,
+    /// Its key is good for one show.
+    pub one_show: bool,
+    /// `there`, `used` (a show with it has begun and its end has not been seen) or `gone`.
+    pub key_state: String,
 }
 
 impl Store {
@@ -24,9 +30,11 @@ impl Store {
     /// # Errors
     /// Only those of the database.
     pub async fn destinations(&self) -> Result<Vec<Destination>, StoreError> {
-        Ok(sqlx::query_as("SELECT id, name, host, key_hint, is_enabled, sealed FROM destination ORDER BY position")
-            .fetch_all(self.readers())
-            .await?)
+        Ok(sqlx::query_as(
+            "SELECT id, name, host, key_hint, is_enabled, sealed, preset, one_show, key_state FROM destination ORDER BY position",
+        )
+        .fetch_all(self.readers())
+        .await?)
     }
 
     /// Adds a destination or changes the one with this id.
@@ -38,10 +46,11 @@ impl Store {
         self.write(move |tx| {
             Box::pin(async move {
                 sqlx::query(
-                    "INSERT INTO destination (id, position, name, host, key_hint, is_enabled, sealed)
-                     VALUES (?, (SELECT coalesce(max(position), 0) + 1 FROM destination), ?, ?, ?, ?, ?)
+                    "INSERT INTO destination (id, position, name, host, key_hint, is_enabled, sealed, preset, one_show, key_state)
+                     VALUES (?, (SELECT coalesce(max(position), 0) + 1 FROM destination), ?, ?, ?, ?, ?, ?, ?, ?)
                      ON CONFLICT (id) DO UPDATE SET name = excluded.name, host = excluded.host, key_hint = excluded.key_hint,
-                         is_enabled = excluded.is_enabled, sealed = excluded.sealed",
+                         is_enabled = excluded.is_enabled, sealed = excluded.sealed, preset = excluded.preset, one_show = excluded.one_show,
+                         key_state = excluded.key_state",
                 )
                 .bind(d.id)
                 .bind(d.name)
@@ -49,6 +58,9 @@ impl Store {
                 .bind(d.key_hint)
                 .bind(d.enabled)
                 .bind(d.sealed)
+                .bind(d.preset)
+                .bind(d.one_show)
+                .bind(d.key_state)
                 .execute(tx)
                 .await?;
                 Ok(())

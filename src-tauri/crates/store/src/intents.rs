@@ -2,6 +2,7 @@ use crate::words::small;
 use crate::{Store, StoreError};
 use sqlx::SqliteConnection;
 use stallcast_model::{Action, ConnectionId, Effect, IntentId, ShowId};
+use std::collections::BTreeMap;
 
 /// How an intent stands, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub enum IntentState {
     Failed {
         /// Stable error code.
         code: String,
+        /// Values for its sentence.
+        params: BTreeMap<String, String>,
     },
     /// A newer one took its place before it was sent.
     Superseded,
@@ -65,7 +68,7 @@ impl IntentRow {
 macro_rules! select_intent {
     ($rest:literal) => {
         concat!(
-            "SELECT id, connection, show, target, revision, key, body, state, in_doubt, attempts, next_at_ms, last_error_code, ",
+            "SELECT id, connection, show, target, revision, key, body, state, in_doubt, attempts, next_at_ms, last_error_code, last_error_params, ",
             "created_at_ms, changed_at_ms FROM outbox ",
             $rest
         )
@@ -87,6 +90,7 @@ pub(crate) struct Row {
     attempts: i64,
     next_at_ms: i64,
     last_error_code: Option<String>,
+    last_error_params: Option<String>,
     created_at_ms: i64,
     changed_at_ms: i64,
 }
@@ -101,7 +105,10 @@ impl Row {
             ("pending" | "leased", false) => IntentState::Sending,
             ("pending" | "leased" | "uncertain", _) => IntentState::Checking,
             ("confirmed", _) => IntentState::Confirmed { at_ms: self.changed_at_ms },
-            ("dead", _) => IntentState::Failed { code: self.last_error_code.unwrap_or_else(|| "internal".to_owned()) },
+            ("dead", _) => IntentState::Failed {
+                code: self.last_error_code.unwrap_or_else(|| "internal".to_owned()),
+                params: self.last_error_params.and_then(|p| serde_json::from_str(&p).ok()).unwrap_or_default(),
+            },
             ("superseded", _) => IntentState::Superseded,
             ("discarded", _) => IntentState::Discarded,
             (other, _) => return Err(StoreError::broken("intent state", other)),
@@ -141,8 +148,9 @@ pub(crate) async fn add_intent(
             .execute(&mut *tx)
             .await?;
     }
-    // An order outlives shows: its key must not change with them.
-    let scope = if matches!(effect, Effect::Ship { .. }) { None } else { show };
+    // Orders and comments outlive shows: their keys must not change with them.
+    let scope =
+        if matches!(effect, Effect::Ship { .. } | Effect::AnswerAfterSale { .. } | Effect::HideComment { .. }) { None } else { show };
     let prefix = format!("{}/{word}/{target}/", scope.unwrap_or("-"));
     let revision: i64 = sqlx::query_scalar(
         "SELECT coalesce(max(revision), 0) + 1 FROM outbox WHERE connection = ? AND lane = ? AND word = ? AND target = ? AND substr(key, 1, length(?)) = ?",

@@ -1,18 +1,19 @@
-use crate::intents::{self, add_intent, last_of_lane, select_intent};
-use crate::shows::open_show;
+use crate::intents::{self, select_intent};
+use crate::parcels::Parcels;
 use crate::words::{Word, small};
-use crate::{IntentRow, OrderChange, Sealer, Store, StoreError, connections};
-use serde::{Deserialize, Serialize};
+use crate::{IntentRow, Sealer, Store, StoreError};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use stallcast_model::{
-    Action, AfterSale, ConnectionId, Contact, Currency, Effect, Fulfilment, IntentId, Money, Order, OrderId, OrderLine, OrderStatus,
-    Payment, ProductId, ReceivedOrder, Shipment, ShowId, SkuId, mask_name,
+    AfterSaleId, AfterState, ConnectionId, Currency, Effect, Fulfilment, Money, Order, OrderId, OrderLine, OrderStatus, Payment, ProductId,
+    ShowId, SkuId,
 };
 use std::collections::HashMap;
 
 /// An order of one connection. The buyer is masked and `raw_json` is empty: see [`Store::contact`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct OrderRow {
+    /// Its place in lists, higher for newer ones: the position of a page.
+    pub key: i64,
     /// The order.
     pub order: Order,
     /// Where it was placed.
@@ -21,25 +22,16 @@ pub struct OrderRow {
     pub connection_name: String,
     /// The show it was placed in.
     pub show: Option<ShowId>,
-    /// How it was sent, as read back.
-    pub shipment: Option<Shipment>,
     /// First seen here, ms UTC.
     pub seen_at_ms: i64,
     /// Last changed here, ms UTC.
     pub changed_at_ms: i64,
-    /// How shipping it stands, once asked for.
+    /// The buyer's name, phone and address were taken away then, ms UTC.
+    pub purged_at_ms: Option<i64>,
+    /// How the last parcel stands, once asked for.
     pub ship: Option<IntentRow>,
-}
-
-/// A place in the list of orders.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OrderPosition {
-    /// ms UTC.
-    pub placed_at_ms: i64,
-    /// Connection of the order there.
-    pub connection: ConnectionId,
-    /// The order there.
-    pub id: OrderId,
+    /// How the seller's answer to each after-sale stands, once given.
+    pub answers: HashMap<AfterSaleId, IntentRow>,
 }
 
 /// Which orders, newest first.
@@ -47,12 +39,12 @@ pub struct OrderPosition {
 pub struct OrderQuery {
     /// Only of this connection.
     pub connection: Option<ConnectionId>,
-    /// Only with this word.
+    /// Only with this word; what is to ship includes what was shipped in part.
     pub status: Option<OrderStatus>,
     /// Only of this show.
     pub show: Option<ShowId>,
-    /// Only older ones than this.
-    pub before: Option<OrderPosition>,
+    /// Only those behind the row with this [`OrderRow::key`].
+    pub before: Option<i64>,
     /// At most.
     pub limit: u32,
 }
@@ -72,6 +64,8 @@ pub struct OrderCounts {
     pub awaiting_payment: u32,
     /// 待发货
     pub to_ship: u32,
+    /// 部分发货
+    pub partly_shipped: u32,
     /// 已发货
     pub shipped: u32,
     /// 已完成
@@ -86,112 +80,9 @@ pub struct OrderCounts {
     pub unknown: u32,
 }
 
-/// What is sealed into an order's row.
-#[derive(Serialize, Deserialize)]
-struct Sealed {
-    contact: Contact,
-    raw_json: String,
-}
-
-pub(crate) fn row_name(connection: &str, id: &str) -> String {
-    format!("order:{connection}:{id}")
-}
-
-/// An order ready to be written: what is personal is sealed.
-pub(crate) struct Prepared {
-    order: Order,
-    shipment: Option<Shipment>,
-    sealed: Vec<u8>,
-}
-
-impl Prepared {
-    pub(crate) fn new(sealer: &dyn Sealer, connection: &str, received: ReceivedOrder) -> Result<Self, StoreError> {
-        let ReceivedOrder { mut order, contact, shipment } = received;
-        let full = Sealed { contact, raw_json: std::mem::take(&mut order.raw_json) };
-        let plain = serde_json::to_vec(&full).map_err(|e| StoreError::broken("order", e))?;
-        let sealed = sealer.seal(&row_name(connection, order.id.as_str()), &plain)?;
-        order.buyer = mask_name(&order.buyer);
-        Ok(Self { order, shipment, sealed })
-    }
-}
-
-/// One currency an order, at least no negative quantity of rules: what the columns can hold.
-pub(crate) fn fits(order: &Order) -> bool {
-    let currency = order.total.currency;
-    order.discount.currency == currency && order.lines.iter().all(|l| l.unit_price.currency == currency)
-}
-
-/// Stores an order once, at its highest version. `None` for a repeat or an older one.
-pub(crate) async fn upsert(
-    tx: &mut SqliteConnection,
-    connection: &str,
-    new: &Prepared,
-    now_ms: i64,
-) -> Result<Option<OrderChange>, StoreError> {
-    let order = &new.order;
-    let id = order.id.as_str();
-    let before: Option<(i64, String)> = sqlx::query_as("SELECT version, status FROM orders WHERE connection = ? AND id = ?")
-        .bind(connection)
-        .bind(id)
-        .fetch_optional(&mut *tx)
-        .await?;
-    if before.as_ref().is_some_and(|(version, _)| *version >= order.version) {
-        return Ok(None);
-    }
-    let status = order.status();
-    sqlx::query(
-        "INSERT INTO orders (connection, id, number, buyer, total, discount, currency, payment, fulfilment, after_sale, status, placed_at_ms,
-             version, raw_status, carrier, tracking, sealed, show, seen_at_ms, changed_at_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-             (SELECT id FROM show WHERE begun_at_ms <= ?12 AND (ended_at_ms IS NULL OR ended_at_ms > ?12) ORDER BY begun_at_ms DESC LIMIT 1), ?18, ?18)
-         ON CONFLICT (connection, id) DO UPDATE SET number = excluded.number, buyer = excluded.buyer, total = excluded.total,
-             discount = excluded.discount, currency = excluded.currency, payment = excluded.payment, fulfilment = excluded.fulfilment,
-             after_sale = excluded.after_sale, status = excluded.status, placed_at_ms = excluded.placed_at_ms, version = excluded.version,
-             raw_status = excluded.raw_status, carrier = excluded.carrier, tracking = excluded.tracking, sealed = excluded.sealed,
-             changed_at_ms = excluded.changed_at_ms",
-    )
-    .bind(connection)
-    .bind(id)
-    .bind(&order.number)
-    .bind(&order.buyer)
-    .bind(order.total.amount)
-    .bind(order.discount.amount)
-    .bind(order.total.currency.word())
-    .bind(order.payment.word())
-    .bind(order.fulfilment.word())
-    .bind(order.after_sale.word())
-    .bind(status.word())
-    .bind(order.placed_at_ms)
-    .bind(order.version)
-    .bind(&order.raw_status)
-    .bind(new.shipment.as_ref().map(|s| s.carrier.as_str()))
-    .bind(new.shipment.as_ref().map(|s| s.tracking.as_str()))
-    .bind(&new.sealed)
-    .bind(now_ms)
-    .execute(&mut *tx)
-    .await?;
-    if before.is_some() {
-        sqlx::query("DELETE FROM order_line WHERE order_id = ? AND connection = ?").bind(id).bind(connection).execute(&mut *tx).await?;
-    }
-    for (position, line) in (0_i64..).zip(&order.lines) {
-        sqlx::query("INSERT INTO order_line (order_id, connection, position, product, sku, title, quantity, unit_price) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
-            .bind(id)
-            .bind(connection)
-            .bind(position)
-            .bind(line.product.as_str())
-            .bind(line.sku.as_str())
-            .bind(&line.title)
-            .bind(i64::from(line.quantity))
-            .bind(line.unit_price.amount)
-            .execute(&mut *tx)
-            .await?;
-    }
-    let before = before.map(|(_, word)| OrderStatus::from_word(&word)).transpose()?;
-    Ok(Some(OrderChange { id: order.id.clone(), is_new: before.is_none(), before, now: status }))
-}
-
 #[derive(sqlx::FromRow)]
-struct Row {
+pub(crate) struct Row {
+    key: i64,
     connection: String,
     connection_name: String,
     id: String,
@@ -206,17 +97,15 @@ struct Row {
     placed_at_ms: i64,
     version: i64,
     raw_status: String,
-    carrier: Option<String>,
-    tracking: Option<String>,
     show: Option<String>,
     seen_at_ms: i64,
     changed_at_ms: i64,
+    purged_at_ms: Option<i64>,
 }
 
 #[derive(sqlx::FromRow)]
 struct LineRow {
-    order_id: String,
-    connection: String,
+    order_key: i64,
     product: String,
     sku: String,
     title: String,
@@ -225,7 +114,7 @@ struct LineRow {
 }
 
 impl Row {
-    fn read(self, lines: Vec<LineRow>, ship: Option<IntentRow>) -> Result<OrderRow, StoreError> {
+    fn read(self, lines: Vec<LineRow>) -> Result<OrderRow, StoreError> {
         let currency = Currency::from_word(&self.currency)?;
         let money = |amount| Money::new(amount, currency);
         let lines = lines
@@ -239,6 +128,7 @@ impl Row {
             })
             .collect();
         Ok(OrderRow {
+            key: self.key,
             order: Order {
                 id: OrderId::new(self.id),
                 number: self.number,
@@ -248,7 +138,9 @@ impl Row {
                 discount: money(self.discount),
                 payment: Payment::from_word(&self.payment)?,
                 fulfilment: Fulfilment::from_word(&self.fulfilment)?,
-                after_sale: AfterSale::from_word(&self.after_sale)?,
+                after_sale: AfterState::from_word(&self.after_sale)?,
+                shipments: Vec::new(),
+                after_sales: Vec::new(),
                 placed_at_ms: self.placed_at_ms,
                 version: self.version,
                 raw_status: self.raw_status,
@@ -257,54 +149,88 @@ impl Row {
             connection: ConnectionId::new(self.connection),
             connection_name: self.connection_name,
             show: self.show.map(ShowId::new),
-            shipment: self.carrier.zip(self.tracking).map(|(carrier, tracking)| Shipment { carrier, tracking }),
             seen_at_ms: self.seen_at_ms,
             changed_at_ms: self.changed_at_ms,
-            ship,
+            purged_at_ms: self.purged_at_ms,
+            ship: None,
+            answers: HashMap::new(),
         })
     }
 }
 
-fn select() -> QueryBuilder<Sqlite> {
+pub(crate) fn select() -> QueryBuilder<Sqlite> {
     QueryBuilder::new(
-        "SELECT o.connection, c.name AS connection_name, o.id, o.number, o.buyer, o.total, o.discount, o.currency, o.payment, o.fulfilment,
-             o.after_sale, o.placed_at_ms, o.version, o.raw_status, o.carrier, o.tracking, o.show, o.seen_at_ms, o.changed_at_ms
-         FROM orders AS o JOIN connection AS c ON c.id = o.connection WHERE 1",
+        "SELECT o.key, o.connection, c.name AS connection_name, o.id, o.number, o.buyer, o.total, o.discount, o.currency, o.payment, o.fulfilment,
+             o.after_sale, o.placed_at_ms, o.version, o.raw_status, o.show, o.seen_at_ms, o.changed_at_ms, o.purged_at_ms
+         FROM orders AS o CROSS JOIN connection AS c ON c.id = o.connection WHERE 1",
     )
 }
 
-/// Adds lines and shipping intents to rows, in three queries however many there are.
-async fn complete(tx: &mut SqliteConnection, rows: Vec<Row>) -> Result<Vec<OrderRow>, StoreError> {
-    let ids =
-        serde_json::to_string(&rows.iter().map(|r| r.id.as_str()).collect::<Vec<_>>()).map_err(|e| StoreError::broken("order id", e))?;
+/// Statuses that a filter lets through: whoever packs wants to see what is left of an order as well.
+pub(crate) const fn of_filter(status: OrderStatus) -> &'static [OrderStatus] {
+    match status {
+        OrderStatus::ToShip => &[OrderStatus::ToShip, OrderStatus::PartlyShipped],
+        OrderStatus::AwaitingPayment => &[OrderStatus::AwaitingPayment],
+        OrderStatus::PartlyShipped => &[OrderStatus::PartlyShipped],
+        OrderStatus::Shipped => &[OrderStatus::Shipped],
+        OrderStatus::Delivered => &[OrderStatus::Delivered],
+        OrderStatus::AfterSale => &[OrderStatus::AfterSale],
+        OrderStatus::Refunded => &[OrderStatus::Refunded],
+        OrderStatus::Cancelled => &[OrderStatus::Cancelled],
+        OrderStatus::Unknown => &[OrderStatus::Unknown],
+    }
+}
+
+/// Adds lines, parcels, after-sales and intents to rows, in a few queries however many there are.
+pub(crate) async fn complete(tx: &mut SqliteConnection, sealer: &dyn Sealer, rows: Vec<Row>) -> Result<Vec<OrderRow>, StoreError> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let json = |list: Result<String, serde_json::Error>| list.map_err(|e| StoreError::broken("order id", e));
+    let keys = json(serde_json::to_string(&rows.iter().map(|r| r.key).collect::<Vec<_>>()))?;
+    let ids = json(serde_json::to_string(&rows.iter().map(|r| r.id.as_str()).collect::<Vec<_>>()))?;
     let line_rows: Vec<LineRow> = sqlx::query_as(
-        "SELECT order_id, connection, product, sku, title, quantity, unit_price FROM order_line
-         WHERE order_id IN (SELECT value FROM json_each(?)) ORDER BY order_id, connection, position",
+        "SELECT order_key, product, sku, title, quantity, unit_price FROM order_line
+         WHERE order_key IN (SELECT value FROM json_each(?)) ORDER BY order_key, position",
     )
-    .bind(&ids)
+    .bind(&keys)
     .fetch_all(&mut *tx)
     .await?;
-    let mut lines: HashMap<(String, String), Vec<LineRow>> = HashMap::new();
+    let mut lines: HashMap<i64, Vec<LineRow>> = HashMap::new();
     for line in line_rows {
-        lines.entry((line.connection.clone(), line.order_id.clone())).or_default().push(line);
+        lines.entry(line.order_key).or_default().push(line);
     }
+    let mut parcels = Parcels::of(tx, &keys).await?;
     let intent_rows: Vec<intents::Row> = sqlx::query_as(select_intent!(
         "WHERE lane IN (SELECT 'order:' || value FROM json_each(?)) AND state NOT IN ('superseded', 'discarded') ORDER BY seq"
     ))
-    .bind(&ids)
+    .bind(ids)
     .fetch_all(tx)
     .await?;
-    let mut ships: HashMap<(String, String), IntentRow> = HashMap::new();
+    // The last of each: of parcels by order, of answers by after-sale.
+    let mut ships: HashMap<(String, OrderId), IntentRow> = HashMap::new();
+    let mut answers: HashMap<(String, OrderId), HashMap<AfterSaleId, IntentRow>> = HashMap::new();
     for row in intent_rows {
-        let target = row.target.clone();
         let intent = row.read()?;
-        ships.insert((intent.connection.as_str().to_owned(), target), intent);
+        let connection = intent.connection.as_str().to_owned();
+        match &intent.effect {
+            Effect::Ship { order, .. } => {
+                ships.insert((connection, order.clone()), intent);
+            }
+            Effect::AnswerAfterSale { order, after_sale, .. } => {
+                answers.entry((connection, order.clone())).or_default().insert(after_sale.clone(), intent);
+            }
+            _ => {}
+        }
     }
     rows.into_iter()
         .map(|row| {
-            let key = (row.connection.clone(), row.id.clone());
-            let (lines, ship) = (lines.remove(&key).unwrap_or_default(), ships.remove(&key));
-            row.read(lines, ship)
+            let (key, at) = (row.key, (row.connection.clone(), OrderId::new(row.id.as_str())));
+            let mut row = row.read(lines.remove(&key).unwrap_or_default())?;
+            parcels.complete(sealer, &at.0, key, &mut row.order)?;
+            row.ship = ships.remove(&at);
+            row.answers = answers.remove(&at).unwrap_or_default();
+            Ok(row)
         })
         .collect()
 }
@@ -320,20 +246,23 @@ impl Store {
             sql.push(" AND o.connection = ").push_bind(connection.as_str().to_owned());
         }
         if let Some(status) = query.status {
-            sql.push(" AND o.status = ").push_bind(status.word());
+            sql.push(" AND o.status IN (");
+            let mut words = sql.separated(", ");
+            for status in of_filter(status) {
+                words.push_bind(status.word());
+            }
+            sql.push(")");
         }
         if let Some(show) = &query.show {
             sql.push(" AND o.show = ").push_bind(show.as_str().to_owned());
         }
-        if let Some(before) = &query.before {
-            sql.push(" AND (o.placed_at_ms, o.connection, o.id) < (").push_bind(before.placed_at_ms);
-            sql.push(", ").push_bind(before.connection.as_str().to_owned());
-            sql.push(", ").push_bind(before.id.as_str().to_owned()).push(")");
+        if let Some(before) = query.before {
+            sql.push(" AND o.key < ").push_bind(before);
         }
-        sql.push(" ORDER BY o.placed_at_ms DESC, o.connection DESC, o.id DESC LIMIT ").push_bind(i64::from(query.limit));
+        sql.push(" ORDER BY o.key DESC LIMIT ").push_bind(i64::from(query.limit));
         let mut tx = self.snapshot().await?;
         let rows: Vec<Row> = sql.build_query_as().fetch_all(&mut *tx).await?;
-        complete(&mut tx, rows).await
+        complete(&mut tx, &*self.inner.sealer, rows).await
     }
 
     /// One order.
@@ -341,27 +270,12 @@ impl Store {
     /// # Errors
     /// Only those of the database.
     pub async fn order(&self, connection: &ConnectionId, id: &OrderId) -> Result<Option<OrderRow>, StoreError> {
-        self.one_order(Some(connection), id).await
-    }
-
-    /// One order of any connection.
-    ///
-    /// # Errors
-    /// Only those of the database.
-    pub async fn find_order(&self, id: &OrderId) -> Result<Option<OrderRow>, StoreError> {
-        self.one_order(None, id).await
-    }
-
-    async fn one_order(&self, connection: Option<&ConnectionId>, id: &OrderId) -> Result<Option<OrderRow>, StoreError> {
         let mut sql = select();
         sql.push(" AND o.id = ").push_bind(id.as_str().to_owned());
-        if let Some(connection) = connection {
-            sql.push(" AND o.connection = ").push_bind(connection.as_str().to_owned());
-        }
-        sql.push(" LIMIT 1");
+        sql.push(" AND o.connection = ").push_bind(connection.as_str().to_owned());
         let mut tx = self.snapshot().await?;
         let rows: Vec<Row> = sql.build_query_as().fetch_all(&mut *tx).await?;
-        Ok(complete(&mut tx, rows).await?.pop())
+        Ok(complete(&mut tx, &*self.inner.sealer, rows).await?.pop())
     }
 
     /// How many orders there are, by status.
@@ -376,6 +290,7 @@ impl Store {
             let place = match OrderStatus::from_word(&word)? {
                 OrderStatus::AwaitingPayment => &mut counts.awaiting_payment,
                 OrderStatus::ToShip => &mut counts.to_ship,
+                OrderStatus::PartlyShipped => &mut counts.partly_shipped,
                 OrderStatus::Shipped => &mut counts.shipped,
                 OrderStatus::Delivered => &mut counts.delivered,
                 OrderStatus::AfterSale => &mut counts.after_sale,
@@ -387,91 +302,5 @@ impl Store {
             counts.total = counts.total.saturating_add(small(n));
         }
         Ok(counts)
-    }
-
-    /// Who receives an order, unsealed. For the one screen that needs it.
-    ///
-    /// # Errors
-    /// [`StoreError::Sealer`] when the key does not fit.
-    pub async fn contact(&self, connection: &ConnectionId, id: &OrderId) -> Result<Option<Contact>, StoreError> {
-        Ok(self.unseal(connection, id).await?.map(|s| s.contact))
-    }
-
-    /// The platform's own JSON of an order, unsealed.
-    ///
-    /// # Errors
-    /// [`StoreError::Sealer`] when the key does not fit.
-    pub async fn raw_order(&self, connection: &ConnectionId, id: &OrderId) -> Result<Option<String>, StoreError> {
-        Ok(self.unseal(connection, id).await?.map(|s| s.raw_json))
-    }
-
-    async fn unseal(&self, connection: &ConnectionId, id: &OrderId) -> Result<Option<Sealed>, StoreError> {
-        let sealed: Option<Option<Vec<u8>>> = sqlx::query_scalar("SELECT sealed FROM orders WHERE connection = ? AND id = ?")
-            .bind(connection.as_str())
-            .bind(id.as_str())
-            .fetch_optional(self.readers())
-            .await?;
-        let Some(sealed) = sealed.flatten() else { return Ok(None) };
-        let plain = self.inner.sealer.open(&row_name(connection.as_str(), id.as_str()), &sealed)?;
-        serde_json::from_slice(&plain).map(Some).map_err(|e| StoreError::broken("sealed order", e))
-    }
-
-    /// Writes down that an order was sent. Pressed twice with the same content, it is the same intent. `None` for an
-    /// order that is not there.
-    ///
-    /// # Errors
-    /// [`StoreError::WrongState`]: `shipping` while another content is on its way, `unavailable`, or the order's status
-    /// unless it is `to_ship`.
-    pub async fn request_ship(
-        &self,
-        connection: &ConnectionId,
-        id: &OrderId,
-        shipment: &Shipment,
-        now_ms: i64,
-    ) -> Result<Option<IntentId>, StoreError> {
-        let (connection, effect) = (connection.as_str().to_owned(), Effect::Ship { order: id.clone(), shipment: shipment.clone() });
-        let id = id.as_str().to_owned();
-        self.write(move |tx| {
-            Box::pin(async move {
-                let status: Option<String> = sqlx::query_scalar("SELECT status FROM orders WHERE connection = ? AND id = ?")
-                    .bind(&connection)
-                    .bind(&id)
-                    .fetch_optional(&mut *tx)
-                    .await?;
-                let Some(status) = status else { return Ok(None) };
-                if let Some(last) = last_of_lane(tx, &connection, &effect.lane()).await? {
-                    let (state, intent_id) = (last.state.clone(), last.id().to_owned());
-                    let same = last.read()?.effect == effect;
-                    match state.as_str() {
-                        "dead" if same => {
-                            // The same key again: what may have happened after all cannot happen twice.
-                            sqlx::query(
-                                "UPDATE outbox SET state = 'pending', attempts = 0, next_at_ms = ?, changed_at_ms = ? WHERE id = ?",
-                            )
-                            .bind(now_ms)
-                            .bind(now_ms)
-                            .bind(&intent_id)
-                            .execute(tx)
-                            .await?;
-                            return Ok(Some(IntentId::new(intent_id)));
-                        }
-                        "dead" => {}
-                        _ if same => return Ok(Some(IntentId::new(intent_id))),
-                        "confirmed" if status == OrderStatus::ToShip.word() => {}
-                        "confirmed" => return Err(StoreError::wrong_state(status)),
-                        _ => return Err(StoreError::wrong_state("shipping")),
-                    }
-                }
-                if status != OrderStatus::ToShip.word() {
-                    return Err(StoreError::wrong_state(status));
-                }
-                if !connections::is_native(tx, &connection, Action::Ship).await? {
-                    return Err(StoreError::wrong_state("unavailable"));
-                }
-                let show = open_show(tx).await?.id;
-                add_intent(tx, &connection, Some(&show), &effect, now_ms).await.map(Some)
-            })
-        })
-        .await
     }
 }

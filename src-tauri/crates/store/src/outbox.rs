@@ -2,10 +2,11 @@
 
 use crate::intents::{Row, find, select_intent};
 use crate::words::Word;
-use crate::{IntentRow, Store, StoreError, coupons, orders, timeline};
+use crate::{IntentRow, Store, StoreError, comment_write, coupons, offers, order_write, timeline};
 use sqlx::SqliteConnection;
 use stallcast_clock::Mono;
-use stallcast_model::{ConnectionId, CouponState, Effect, IntentId, ReadCoupon, ReceivedOrder};
+use stallcast_model::{Comment, ConnectionId, CouponState, Effect, IntentId, ReadCoupon, ReadOffer, ReceivedOrder};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Longest wait that a worker asks for, doubled: a later time means that the wall clock was set back.
@@ -29,13 +30,17 @@ pub enum ReadBack {
     Coupon(ReadCoupon),
     /// The order was sent; this is how it looks now.
     Order(Box<ReceivedOrder>),
+    /// The comment is hidden; this is how it looks now.
+    Comment(Comment),
+    /// The change holds; this is how the product looks now.
+    Offer(Box<ReadOffer>),
 }
 
 /// How a lease ends without success.
 enum Ending {
     Later,
     Uncertain,
-    Failed,
+    Failed(BTreeMap<String, String>),
 }
 
 impl Store {
@@ -157,13 +162,22 @@ impl Store {
                     ReadBack::Coupon(read) => {
                         coupons::take_read(tx, intent.connection.as_str(), &read).await?;
                         if let Some(show) = &intent.show {
-                            let detail = serde_json::json!({ "ends_at_ms": read.ends_at_ms });
-                            timeline::note(tx, show.as_str(), now_ms, "coupon_active", read.id.as_str(), detail).await?;
+                            let detail = serde_json::json!({ "ends_at_ms": read.ends_at_ms, "claimed": read.claimed });
+                            let withdrawn = matches!(intent.effect, Effect::WithdrawCoupon { .. });
+                            let kind = if withdrawn { "coupon_withdrawn" } else { "coupon_active" };
+                            timeline::note(tx, show.as_str(), now_ms, kind, read.id.as_str(), detail).await?;
                         }
                     }
                     ReadBack::Order(order) => {
-                        let sealed = orders::Prepared::new(&*sealer, intent.connection.as_str(), *order)?;
-                        orders::upsert(tx, intent.connection.as_str(), &sealed, now_ms).await?;
+                        let sealed = order_write::Prepared::new(&*sealer, intent.connection.as_str(), *order)?;
+                        order_write::put_all(tx, intent.connection.as_str(), vec![sealed], now_ms).await?;
+                    }
+                    ReadBack::Comment(comment) => {
+                        comment_write::put_all(tx, intent.connection.as_str(), vec![comment], now_ms).await?;
+                    }
+                    ReadBack::Offer(read) => {
+                        let show = intent.show.as_ref().map(|s| s.as_str());
+                        offers::take_read(tx, intent.connection.as_str(), show, &read, now_ms).await?;
                     }
                 }
                 Ok(Some(intent))
@@ -193,7 +207,20 @@ impl Store {
     /// # Errors
     /// Only those of the database.
     pub async fn intent_failed(&self, id: &IntentId, code: &str) -> Result<Option<IntentRow>, StoreError> {
-        self.end_lease(id, code, Duration::ZERO, Ending::Failed).await
+        self.intent_refused(id, code, BTreeMap::new()).await
+    }
+
+    /// As [`Self::intent_failed`], with values for the sentence.
+    ///
+    /// # Errors
+    /// Only those of the database.
+    pub async fn intent_refused(
+        &self,
+        id: &IntentId,
+        code: &str,
+        params: BTreeMap<String, String>,
+    ) -> Result<Option<IntentRow>, StoreError> {
+        self.end_lease(id, code, Duration::ZERO, Ending::Failed(params)).await
     }
 
     async fn end_lease(&self, id: &IntentId, code: &str, wait: Duration, ending: Ending) -> Result<Option<IntentRow>, StoreError> {
@@ -202,20 +229,26 @@ impl Store {
         self.write(move |tx| {
             Box::pin(async move {
                 let Some(row) = find(tx, &id).await? else { return Ok(None) };
-                let (state, in_doubt) = match ending {
+                let (state, in_doubt) = match &ending {
                     // The host wants something else by now: the newer one alone is sent.
                     _ if is_replaced(tx, &row).await? => ("superseded", false),
                     Ending::Later => ("pending", row.in_doubt),
                     Ending::Uncertain => ("uncertain", true),
-                    Ending::Failed => ("dead", row.in_doubt),
+                    Ending::Failed(_) => ("dead", row.in_doubt),
+                };
+                let params = match &ending {
+                    Ending::Failed(params) if !params.is_empty() => Some(serde_json::json!(params).to_string()),
+                    _ => None,
                 };
                 let done = sqlx::query(
-                    "UPDATE outbox SET state = ?, in_doubt = ?, lease_owner = NULL, last_error_code = ?, next_at_ms = ?, changed_at_ms = ?
+                    "UPDATE outbox SET state = ?, in_doubt = ?, lease_owner = NULL, last_error_code = ?, last_error_params = ?, next_at_ms = ?,
+                         changed_at_ms = ?
                      WHERE id = ? AND state = 'leased' AND lease_owner = ?",
                 )
                 .bind(state)
                 .bind(in_doubt)
                 .bind(&code)
+                .bind(params)
                 .bind(next_at_ms)
                 .bind(now_ms)
                 .bind(&id)
@@ -227,7 +260,7 @@ impl Store {
                 let coupon = match ending {
                     Ending::Later => None,
                     Ending::Uncertain => Some((CouponState::Uncertain, None)),
-                    Ending::Failed => Some((CouponState::Failed, Some(code.as_str()))),
+                    Ending::Failed(_) => Some((CouponState::Failed, Some(code.as_str()))),
                 };
                 if let (Effect::IssueCoupon { .. }, Some((state, failure))) = (&intent.effect, coupon) {
                     sqlx::query("UPDATE coupon SET state = ?, failure = ? WHERE intent = ?")
@@ -247,21 +280,23 @@ impl Store {
         .await
     }
 
-    /// Leases of workers that are gone become doubts. Called at opening and whenever the workers were stopped; never
-    /// while they run.
+    /// Leases of workers that are gone become doubts: of one connection, of all with `None`. Called at opening and whenever
+    /// those workers were stopped; never while they run.
     ///
     /// # Errors
     /// Only those of the database.
-    pub async fn release_leases(&self) -> Result<u32, StoreError> {
+    pub async fn release_leases(&self, connection: Option<&ConnectionId>) -> Result<u32, StoreError> {
         let now_ms = self.inner.clock.utc_ms();
+        let connection = connection.map(|id| id.as_str().to_owned());
         self.write(move |tx| {
             Box::pin(async move {
                 let done = sqlx::query(
                     "UPDATE outbox SET state = 'uncertain', in_doubt = 1, lease_owner = NULL, next_at_ms = min(next_at_ms, ?), changed_at_ms = ?
-                     WHERE state = 'leased'",
+                     WHERE state = 'leased' AND (?3 IS NULL OR connection = ?3)",
                 )
                 .bind(now_ms)
                 .bind(now_ms)
+                .bind(connection)
                 .execute(&mut *tx)
                 .await?;
                 if done.rows_affected() > 0 {

@@ -1,9 +1,10 @@
-use crate::test_store::{local, open_with_bag, options, order, page};
+use crate::test_store::{local, open_with_bag, options, order, page, waybill};
 use crate::{IntentState, Leased, ReadBack, Store};
 use proptest::prelude::*;
 use stallcast_model::{
-    CouponDraft, CouponId, CouponState, Currency, Effect, Fulfilment, IntentId, Money, OrderId, OrderStatus, ReadCoupon, Shipment,
+    CouponDraft, CouponId, CouponState, Currency, Effect, Fulfilment, IntentId, Money, OrderId, OrderStatus, ReadCoupon,
 };
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 const LEASE: Duration = Duration::from_secs(30);
@@ -141,7 +142,7 @@ async fn pressing_again_changes_nothing_unless_it_failed() {
     assert_eq!((again.changed, again.intent.as_ref()), (false, first.intent.as_ref()));
     let leased = lease(&store).await.expect("due");
     store.intent_failed(&leased.intent.id, "not_found").await.expect("fail").expect("mine");
-    assert_eq!(state(&store, &leased.intent.id).await, IntentState::Failed { code: "not_found".to_owned() });
+    assert_eq!(state(&store, &leased.intent.id).await, IntentState::Failed { code: "not_found".to_owned(), params: BTreeMap::new() });
     let anew = store.pin(1, NOW + 20, Some(25)).await.expect("pin").expect("there");
     assert!(anew.changed && anew.intent != first.intent);
     assert_eq!(store.bag().await.expect("bag")[0].item.explaining_since_ms, Some(NOW), "the explanation itself went on");
@@ -178,27 +179,27 @@ async fn an_order_is_shipped_once_however_often_it_is_pressed() {
     let store = open_with_bag(&dir).await;
     store.apply_orders(&local(), None, page(vec![order("a", 1)], "1", false, 1), NOW).await.expect("page");
     let id = OrderId::new("a");
-    let parcel = |tracking: &str| Shipment { carrier: "SF".to_owned(), tracking: tracking.to_owned() };
-    let first = store.request_ship(&local(), &id, &parcel("1"), NOW).await.expect("ship").expect("there");
-    assert_eq!(store.request_ship(&local(), &id, &parcel("1"), NOW).await.expect("ship"), Some(first.clone()));
-    assert_eq!(store.request_ship(&local(), &id, &parcel("2"), NOW).await.expect_err("other").state(), Some("shipping"));
-    assert_eq!(store.request_ship(&local(), &OrderId::new("x"), &parcel("1"), NOW).await.expect("ship"), None);
+    let parcel = |tracking: &str| waybill("SF", tracking);
+    let first = store.request_ship(&local(), &id, &parcel("1"), &[], NOW).await.expect("ship").expect("there");
+    assert_eq!(store.request_ship(&local(), &id, &parcel("1"), &[], NOW).await.expect("ship"), Some(first.clone()));
+    assert_eq!(store.request_ship(&local(), &id, &parcel("2"), &[], NOW).await.expect_err("other").state(), Some("shipping"));
+    assert_eq!(store.request_ship(&local(), &OrderId::new("x"), &parcel("1"), &[], NOW).await.expect("ship"), None);
     lease(&store).await.expect("due");
     store.intent_failed(&first, "invalid").await.expect("fail").expect("mine");
     // Another number after a failure: another intent, which looks before it sends.
-    let second = store.request_ship(&local(), &id, &parcel("2"), NOW).await.expect("ship").expect("there");
+    let second = store.request_ship(&local(), &id, &parcel("2"), &[], NOW).await.expect("ship").expect("there");
     assert_ne!(first, second);
     assert_eq!(state(&store, &first).await, IntentState::Superseded);
     let leased = lease(&store).await.expect("due");
     assert!(leased.look_up && leased.intent.id == second);
     let mut sent = order("a", 2);
     sent.order.fulfilment = Fulfilment::Shipped;
-    sent.shipment = Some(parcel("2"));
+    sent.order.shipments = vec![crate::test_store::parcel("1", "SF", "2", &[(0, 2)])];
     store.intent_confirmed(&second, ReadBack::Order(Box::new(sent))).await.expect("confirm").expect("mine");
     let row = store.order(&local(), &id).await.expect("read").expect("row");
-    assert_eq!((row.order.status(), row.shipment), (OrderStatus::Shipped, Some(parcel("2"))));
+    assert_eq!((row.order.status(), &row.order.shipments[0].waybill), (OrderStatus::Shipped, &parcel("2")));
     assert_eq!(row.ship.expect("intent").id, second);
-    assert_eq!(store.request_ship(&local(), &id, &parcel("3"), NOW).await.expect_err("sent").state(), Some("shipped"));
+    assert_eq!(store.request_ship(&local(), &id, &parcel("3"), &[], NOW).await.expect_err("sent").state(), Some("shipped"));
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
+use crate::text::{Query, Tokens};
 use crate::words::Word;
 use crate::{ProductChange, Store, StoreError, bag};
 use sqlx::SqliteConnection;
-use stallcast_model::{Currency, Money, Product, ProductId, ReceivedProduct, Sku, SkuId};
+use stallcast_model::{ConnectionId, Currency, Money, Product, ProductId, ReceivedProduct, Sku, SkuId};
 use std::collections::HashMap;
 
 #[derive(sqlx::FromRow)]
@@ -77,7 +78,7 @@ impl SkuRow {
     }
 }
 
-async fn one(tx: &mut SqliteConnection, connection: &str, id: &str) -> Result<Option<(i64, Product)>, StoreError> {
+pub(crate) async fn one(tx: &mut SqliteConnection, connection: &str, id: &str) -> Result<Option<(i64, Product)>, StoreError> {
     let row: Option<(i64, String, Option<String>, i64)> =
         sqlx::query_as("SELECT version, title, picture, confirmed_at_ms FROM product WHERE connection = ? AND id = ?")
             .bind(connection)
@@ -96,7 +97,8 @@ async fn one(tx: &mut SqliteConnection, connection: &str, id: &str) -> Result<Op
     Ok(Some((version, Product { id: ProductId::new(id), title, picture, skus, confirmed_at_ms })))
 }
 
-/// Takes a product as read. An older version than the stored one is a late repeat.
+/// Takes a product as read. An older version than the stored one is a late repeat; the same version with another body is
+/// taken, with the same body nothing is written.
 pub(crate) async fn upsert(
     tx: &mut SqliteConnection,
     connection: &str,
@@ -106,6 +108,11 @@ pub(crate) async fn upsert(
     let id = new.id.as_str();
     let before = one(tx, connection, id).await?;
     if before.as_ref().is_some_and(|(version, _)| *version > received.version) {
+        return Ok(None);
+    }
+    let skus: Vec<Sku> = new.skus.iter().cloned().map(comparable).collect();
+    let same = before.as_ref().is_some_and(|(_, p)| p.title == new.title && p.picture == new.picture && p.skus == skus);
+    if same && before.as_ref().is_some_and(|(version, _)| *version == received.version) {
         return Ok(None);
     }
     sqlx::query(
@@ -121,10 +128,9 @@ pub(crate) async fn upsert(
     .bind(new.confirmed_at_ms)
     .execute(&mut *tx)
     .await?;
-    let same = before.as_ref().is_some_and(|(_, p)| p.title == new.title && p.picture == new.picture && p.skus == new.skus);
-    if before.as_ref().is_none_or(|(_, p)| p.skus != new.skus) {
+    if before.as_ref().is_none_or(|(_, p)| p.skus != skus) {
         sqlx::query("DELETE FROM sku WHERE connection = ? AND product = ?").bind(connection).bind(id).execute(&mut *tx).await?;
-        for (position, sku) in (0_i64..).zip(&new.skus) {
+        for (position, sku) in (0_i64..).zip(&skus) {
             sqlx::query(
                 "INSERT INTO sku (connection, product, id, position, title, price, old_price, currency, stock) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )
@@ -134,32 +140,101 @@ pub(crate) async fn upsert(
             .bind(position)
             .bind(&sku.title)
             .bind(sku.price.amount)
-            // An old price in another currency cannot be compared, so it is none.
-            .bind(sku.old_price.filter(|p| p.currency == sku.price.currency).map(|p| p.amount))
+            .bind(sku.old_price.map(|p| p.amount))
             .bind(sku.price.currency.word())
             .bind(sku.stock)
             .execute(&mut *tx)
             .await?;
         }
     }
-    bag::add_item(tx, connection, id, received.number, new.stock()).await?;
+    if before.as_ref().is_none_or(|(_, p)| p.title != new.title || p.skus != skus) {
+        index(tx, connection, new).await?;
+    }
+    bag::take_product(tx, connection, id, received.number, new.stock(), before.is_none()).await?;
     Ok((!same).then(|| ProductChange { id: new.id.clone(), is_new: before.is_none() }))
 }
 
+/// As the columns can hold it: an old price in another currency cannot be compared, so it is none.
+fn comparable(mut sku: Sku) -> Sku {
+    sku.old_price = sku.old_price.filter(|old| old.currency == sku.price.currency);
+    sku
+}
+
+/// Brings the text index in step with a product.
+async fn index(tx: &mut SqliteConnection, connection: &str, product: &Product) -> Result<(), StoreError> {
+    let mut tokens = Tokens::default();
+    tokens.title(&product.title);
+    for sku in &product.skus {
+        tokens.title(&sku.title);
+    }
+    let (text, digest) = tokens.finish();
+    let key: i64 = sqlx::query_scalar(
+        "INSERT INTO product_doc (connection, product, tokens) VALUES (?, ?, ?)
+         ON CONFLICT (product, connection) DO UPDATE SET tokens = excluded.tokens RETURNING key",
+    )
+    .bind(connection)
+    .bind(product.id.as_str())
+    .bind(digest)
+    .fetch_one(&mut *tx)
+    .await?;
+    sqlx::query("INSERT OR REPLACE INTO product_text (rowid, tokens) VALUES (?, ?)").bind(key).bind(text).execute(tx).await?;
+    Ok(())
+}
+
+/// Products whose title or variants have all words of `query`, newest first: at most `limit` of those that are `wanted`
+/// by connection and id.
+pub(crate) async fn search(
+    tx: &mut SqliteConnection,
+    query: &Query,
+    wanted: impl Fn(&str, &str) -> bool,
+    limit: usize,
+) -> Result<Vec<(String, Product)>, StoreError> {
+    let Some(expression) = query.expression(None, |_| None).filter(|_| !query.is_empty()) else { return Ok(Vec::new()) };
+    let rows: Vec<(String, String)> = sqlx::query_as(
+        "SELECT d.connection, d.product FROM product_text AS t JOIN product_doc AS d ON d.key = t.rowid
+         WHERE product_text MATCH ? ORDER BY t.rowid DESC",
+    )
+    .bind(expression)
+    .fetch_all(&mut *tx)
+    .await?;
+    let mut found = Vec::new();
+    for (connection, id) in rows.into_iter().filter(|(connection, id)| wanted(connection, id)) {
+        if found.len() == limit {
+            break;
+        }
+        let Some((_, product)) = one(tx, &connection, &id).await? else { continue };
+        let titles = std::iter::once(product.title.as_str()).chain(product.skus.iter().map(|sku| sku.title.as_str()));
+        if query.holds(titles, &[], "", |_| false) {
+            found.push((connection, product));
+        }
+    }
+    Ok(found)
+}
+
 impl Store {
-    /// A product of any connection, as confirmed.
+    /// Products of an older schema come into the text index.
+    pub(crate) async fn index_missing_products(&self) -> Result<(), StoreError> {
+        self.write(|tx| {
+            Box::pin(async move {
+                let missing: Vec<(String, String)> =
+                    sqlx::query_as("SELECT connection, product FROM product_doc WHERE tokens IS NULL").fetch_all(&mut *tx).await?;
+                for (connection, id) in missing {
+                    if let Some((_, product)) = one(tx, &connection, &id).await? {
+                        index(tx, &connection, &product).await?;
+                    }
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// A product of a connection, as confirmed.
     ///
     /// # Errors
     /// Only those of the database.
-    pub async fn product(&self, id: &ProductId) -> Result<Option<Product>, StoreError> {
+    pub async fn product(&self, connection: &ConnectionId, id: &ProductId) -> Result<Option<Product>, StoreError> {
         let mut tx = self.snapshot().await?;
-        let connection: Option<String> = sqlx::query_scalar("SELECT connection FROM product WHERE id = ? ORDER BY connection LIMIT 1")
-            .bind(id.as_str())
-            .fetch_optional(&mut *tx)
-            .await?;
-        match connection {
-            Some(connection) => Ok(one(&mut tx, &connection, id.as_str()).await?.map(|(_, p)| p)),
-            None => Ok(None),
-        }
+        Ok(one(&mut tx, connection.as_str(), id.as_str()).await?.map(|(_, product)| product))
     }
 }

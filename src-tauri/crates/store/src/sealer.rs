@@ -14,6 +14,13 @@ pub trait Sealer: Send + Sync + fmt::Debug {
     /// # Errors
     /// Another key, another row, or changed bytes.
     fn open(&self, row: &str, sealed: &[u8]) -> Result<Vec<u8>, SealError>;
+
+    /// A keyed digest by which a whole value is found again: the same for the same field and value, and of no use without
+    /// the key.
+    ///
+    /// # Errors
+    /// The key is gone.
+    fn mark(&self, field: &str, value: &str) -> Result<i64, SealError>;
 }
 
 /// Sealing or opening failed. The text is for logs and holds no secret.

@@ -1,6 +1,6 @@
 use crate::test_store::{local, native, open_with_bag, options, order, page, product};
 use crate::{Connection, Destination, IntentState, OrderQuery, Store, last_ended_show};
-use stallcast_model::{AfterSale, Capability, Effect, RoomState, ShowState};
+use stallcast_model::{AfterState, Capability, Effect, RoomState, ShowState};
 use std::time::Duration;
 
 async fn next(store: &Store) -> Option<Effect> {
@@ -31,17 +31,17 @@ async fn a_show_from_bag_to_summary() {
         o
     };
     let rows = vec![
-        at("before", 1, 1_999, AfterSale::None),
-        at("in 1", 2, 2_000, AfterSale::None),
-        at("in 2", 3, 6_000, AfterSale::None),
-        at("gone", 4, 6_001, AfterSale::Cancelled),
+        at("before", 1, 1_999, AfterState::None),
+        at("in 1", 2, 2_000, AfterState::None),
+        at("in 2", 3, 6_000, AfterState::None),
+        at("gone", 4, 6_001, AfterState::Cancelled),
     ];
     store.apply_orders(&local(), None, page(rows, "4", false, 1), 6_500).await.expect("page");
     let now = store.current_show().await.expect("show");
     assert_eq!((now.orders, now.turnover.iter().map(|m| m.amount).collect::<Vec<_>>()), (3, vec![53_600]));
     // Paid back later: the sum follows.
     store
-        .apply_orders(&local(), Some("4"), page(vec![at("in 2", 5, 6_000, AfterSale::Cancelled)], "5", false, 1), 6_600)
+        .apply_orders(&local(), Some("4"), page(vec![at("in 2", 5, 6_000, AfterState::Cancelled)], "5", false, 1), 6_600)
         .await
         .expect("page");
     assert_eq!(store.current_show().await.expect("show").turnover[0].amount, 26_800);
@@ -158,6 +158,9 @@ async fn destinations_keep_their_order_and_their_bytes() {
         key_hint: "•••• 3f9a".to_owned(),
         enabled: true,
         sealed: vec![0, 255, 7],
+        preset: "custom".to_owned(),
+        one_show: true,
+        key_state: "there".to_owned(),
     };
     store.save_destination(&of("b")).await.expect("save");
     store.save_destination(&of("a")).await.expect("save");

@@ -67,7 +67,8 @@ async fn insert(tx: &mut SqliteConnection, now_ms: i64, title: Option<&str>) -> 
 
 /// Every connection that can be told learns that the room is live or over.
 async fn tell_room(tx: &mut SqliteConnection, show: &str, state: RoomState, since_ms: i64, now_ms: i64) -> Result<(), StoreError> {
-    let all: Vec<String> = sqlx::query_scalar("SELECT id FROM connection ORDER BY id").fetch_all(&mut *tx).await?;
+    let all: Vec<String> =
+        sqlx::query_scalar("SELECT id FROM connection WHERE removed_at_ms IS NULL ORDER BY id").fetch_all(&mut *tx).await?;
     for connection in all {
         if connections::is_native(tx, &connection, Action::GoLive).await? {
             let effect = Effect::GoLive { state, started_at_ms: since_ms, program_epoch_ms: since_ms };
@@ -92,9 +93,9 @@ async fn end(tx: &mut SqliteConnection, show: &Open, now_ms: i64, summary: Optio
     let next = insert(tx, now_ms, show.title.as_deref()).await?;
     // Numbers go on meaning the same products.
     sqlx::query(
-        "INSERT INTO bag_item (show, number, connection, product, stock_of, is_removed)
+        "INSERT INTO bag_item (show, number, connection, product, stock_of, is_removed, position)
          SELECT ?, number, connection, product,
-             (SELECT sum(stock) FROM sku WHERE sku.connection = bag_item.connection AND sku.product = bag_item.product), is_removed
+             (SELECT sum(stock) FROM sku WHERE sku.connection = bag_item.connection AND sku.product = bag_item.product), is_removed, position
          FROM bag_item WHERE show = ?",
     )
     .bind(&next)

@@ -3,8 +3,8 @@
 use crate::{Connection, SealError, Sealer, Store, StoreOptions};
 use stallcast_clock::ManualClock;
 use stallcast_model::{
-    AfterSale, Capabilities, Capability, ConnectionId, Contact, Currency, FeedPage, Fulfilment, Money, Order, OrderId, OrderLine, Payment,
-    Product, ProductId, ReceivedOrder, ReceivedProduct, Sku, SkuId,
+    AfterState, Capabilities, ConnectionId, Contact, Currency, FeedPage, Fulfilment, Money, Order, OrderId, OrderLine, Payment, Product,
+    ProductId, ReceivedOrder, ReceivedProduct, Sku, SkuId,
 };
 use std::sync::Arc;
 
@@ -20,6 +20,9 @@ impl Sealer for TestSealer {
         let rest = sealed.strip_prefix(row.as_bytes()).and_then(|r| r.strip_prefix(&[0])).ok_or_else(|| SealError::new("another row"))?;
         Ok(rest.iter().map(|b| !b).collect())
     }
+    fn mark(&self, field: &str, value: &str) -> Result<i64, SealError> {
+        Ok(field.bytes().chain(value.bytes()).fold(7, |hash: i64, b| hash.wrapping_mul(0x0100_0000_01b3) ^ i64::from(b)))
+    }
 }
 
 pub(crate) fn options(dir: &tempfile::TempDir) -> StoreOptions {
@@ -31,7 +34,7 @@ pub(crate) fn local() -> ConnectionId {
 }
 
 pub(crate) fn native() -> Capabilities {
-    Capabilities { pin: Capability::Native, issue_coupon: Capability::Native, ship: Capability::Native, go_live: Capability::Native }
+    Capabilities::native()
 }
 
 pub(crate) async fn open(dir: &tempfile::TempDir) -> Store {
@@ -87,14 +90,15 @@ pub(crate) fn order(id: &str, version: i64) -> ReceivedOrder {
             discount: yuan(0),
             payment: Payment::Paid,
             fulfilment: Fulfilment::Unshipped,
-            after_sale: AfterSale::None,
+            after_sale: AfterState::None,
+            shipments: Vec::new(),
+            after_sales: Vec::new(),
             placed_at_ms: 1_000_000,
             version,
             raw_status: "paid".to_owned(),
             raw_json: r#"{"phone":"13800138000"}"#.to_owned(),
         },
         contact: Contact { name: "林小姐".to_owned(), phone: "13800138000".to_owned(), address: "杭州市西湖区".to_owned() },
-        shipment: None,
     }
 }
 
@@ -104,4 +108,19 @@ pub(crate) async fn open_with_bag(dir: &tempfile::TempDir) -> Store {
     let rows = vec![product(1, 1, 5), product(2, 2, 5), product(3, 3, 5)];
     store.apply_products(&local(), None, page(rows, "3", false, 1_000_000), 1_000_000).await.expect("products");
     store
+}
+
+/// A parcel of order lines, by place and pieces.
+pub(crate) fn parcel(id: &str, carrier: &str, tracking: &str, lines: &[(u32, u32)]) -> stallcast_model::Shipment {
+    stallcast_model::Shipment {
+        id: id.to_owned(),
+        waybill: waybill(carrier, tracking),
+        lines: lines.iter().map(|(line, quantity)| stallcast_model::LinePieces { line: *line, quantity: *quantity }).collect(),
+        shipped_at_ms: Some(1_500),
+        delivered_at_ms: None,
+    }
+}
+
+pub(crate) fn waybill(carrier: &str, tracking: &str) -> stallcast_model::Waybill {
+    stallcast_model::Waybill { carrier: carrier.to_owned(), tracking: tracking.to_owned() }
 }

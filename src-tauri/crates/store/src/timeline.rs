@@ -9,7 +9,8 @@ pub struct TimelineRow {
     pub seq: i64,
     /// ms UTC.
     pub at_ms: i64,
-    /// `begun`, `live`, `ended`, `pin`, `unpin`, `coupon`, `coupon_active`, `failed`.
+    /// `begun`, `live`, `ended`, `pin`, `unpin`, `bag_added`, `bag_removed`, `bag_moved`, `coupon`, `coupon_active`, `coupon_withdraw`,
+    /// `coupon_withdrawn`, `offer`, `offer_active`, `offer_order`, `failed`.
     pub kind: String,
     /// Spoken number, coupon id or show id.
     pub target: String,

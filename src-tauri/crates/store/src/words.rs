@@ -1,7 +1,9 @@
 //! The words that columns hold for values of the domain.
 
 use crate::StoreError;
-use stallcast_model::{AfterSale, CouponState, Currency, Fulfilment, OrderStatus, Payment, ShowState};
+use stallcast_model::{
+    AfterSaleKind, AfterSaleState, AfterState, CommentKind, CouponState, Currency, Fulfilment, OrderStatus, Payment, ShowState,
+};
 
 pub(crate) trait Word: Copy + Sized + 'static {
     const NAME: &'static str;
@@ -26,10 +28,11 @@ macro_rules! words {
 
 words!(Payment { Awaiting = "awaiting", Paid = "paid", PartlyRefunded = "partly_refunded", Refunded = "refunded", Unknown = "unknown" });
 words!(Fulfilment { Unshipped = "unshipped", PartlyShipped = "partly_shipped", Shipped = "shipped", Delivered = "delivered", Unknown = "unknown" });
-words!(AfterSale { None = "none", Requested = "requested", Cancelled = "cancelled", Closed = "closed", Unknown = "unknown" });
+words!(AfterState { None = "none", Requested = "requested", Cancelled = "cancelled", Closed = "closed", Unknown = "unknown" });
 words!(OrderStatus {
     AwaitingPayment = "awaiting_payment",
     ToShip = "to_ship",
+    PartlyShipped = "partly_shipped",
     Shipped = "shipped",
     Delivered = "delivered",
     AfterSale = "after_sale",
@@ -37,6 +40,19 @@ words!(OrderStatus {
     Cancelled = "cancelled",
     Unknown = "unknown",
 });
+words!(AfterSaleKind { RefundOnly = "refund_only", ReturnRefund = "return_refund", Exchange = "exchange", Other = "other" });
+words!(AfterSaleState {
+    Requested = "requested",
+    WaitBuyerReturn = "wait_buyer_return",
+    WaitSellerReceive = "wait_seller_receive",
+    Refunding = "refunding",
+    Refunded = "refunded",
+    Rejected = "rejected",
+    Closed = "closed",
+    Disputed = "disputed",
+    Unknown = "unknown",
+});
+words!(CommentKind { Chat = "chat", Gift = "gift", Like = "like", Follow = "follow", System = "system", Other = "other" });
 words!(CouponState { Sending = "sending", Uncertain = "uncertain", Active = "active", Ended = "ended", Failed = "failed" });
 words!(ShowState { Ready = "ready", Starting = "starting", Live = "live", Ending = "ending", Ended = "ended" });
 words!(Currency { Cny = "CNY", Usd = "USD", Eur = "EUR", Jpy = "JPY" });

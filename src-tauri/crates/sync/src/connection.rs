@@ -5,7 +5,7 @@ use crate::push::Outbox;
 use crate::reach::{Reach, ReachBoard};
 use crate::{coupons, hints};
 use stallcast_clock::{Clock, Tasks};
-use stallcast_model::ConnectionId;
+use stallcast_model::{Capability, ConnectionId};
 use stallcast_platform::Platform;
 use stallcast_store::{Resource, Store};
 use std::sync::Arc;
@@ -41,6 +41,8 @@ pub struct ConnectionSync {
     pace: watch::Sender<Pace>,
     read_orders_at_ms: watch::Receiver<Option<i64>>,
     read_products_at_ms: watch::Receiver<Option<i64>>,
+    /// `None` for a platform without comments.
+    read_comments_at_ms: Option<watch::Receiver<Option<i64>>>,
 }
 
 impl Drop for ConnectionSync {
@@ -69,6 +71,7 @@ impl ConnectionSync {
             token: tasks.token(),
             read_orders: Notify::new(),
             read_products: Notify::new(),
+            read_comments: Notify::new(),
             read_coupons: Notify::new(),
             wake_outbox: Notify::new(),
             listen_again: Notify::new(),
@@ -81,10 +84,16 @@ impl ConnectionSync {
         let (products, read_products_at_ms) = feed(Resource::Products);
         tasks.spawn("orders", orders.run());
         tasks.spawn("products", products.run());
+        let has_comments = line.platform.capabilities().comments == Capability::Native;
+        let read_comments_at_ms = has_comments.then(|| {
+            let (comments, read) = feed(Resource::Comments);
+            tasks.spawn("comments", comments.run());
+            read
+        });
         tasks.spawn("coupons", coupons::run(Arc::clone(&line)));
         tasks.spawn("hints", hints::run(Arc::clone(&line)));
         tasks.spawn("outbox", Outbox::new(Arc::clone(&line)).run());
-        (Self { line, tasks, pace: pace_tx, read_orders_at_ms, read_products_at_ms }, events)
+        (Self { line, tasks, pace: pace_tx, read_orders_at_ms, read_products_at_ms, read_comments_at_ms }, events)
     }
 
     /// Something was written into the outbox.
@@ -94,7 +103,8 @@ impl ConnectionSync {
 
     /// Reads everything now and listens again: the platform was started again.
     pub fn read_now(&self) {
-        for nudge in [&self.line.read_orders, &self.line.read_products, &self.line.read_coupons, &self.line.listen_again] {
+        let Line { read_orders, read_products, read_comments, read_coupons, listen_again, .. } = &*self.line;
+        for nudge in [read_orders, read_products, read_comments, read_coupons, listen_again] {
             nudge.notify_one();
         }
         self.wake_outbox();
@@ -123,16 +133,23 @@ impl ConnectionSync {
         self.line.reach.now()
     }
 
+    /// Could this feed be read when it was last asked for? False before the first answer, and for one that there is not.
+    #[must_use]
+    pub fn reads(&self, resource: Resource) -> bool {
+        self.line.reach.reads(resource)
+    }
+
     /// When the last read that reached the end of a feed was begun, ms UTC, ours: everything stored held at that instant.
     #[must_use]
     pub fn read_at_ms(&self, resource: Resource) -> Option<i64> {
         match resource {
             Resource::Orders => *self.read_orders_at_ms.borrow(),
             Resource::Products => *self.read_products_at_ms.borrow(),
+            Resource::Comments => *self.read_comments_at_ms.as_ref()?.borrow(),
         }
     }
 
-    /// Waits until both feeds were read to their end once.
+    /// Waits until orders and products were read to their end once.
     pub async fn first_read(&self) {
         for read in [&self.read_products_at_ms, &self.read_orders_at_ms] {
             // An error means that the workers ended: there is nothing to wait for.
@@ -146,7 +163,7 @@ impl ConnectionSync {
             tracing::warn!("a worker did not end in time");
             return;
         }
-        if let Err(e) = self.line.store.release_leases().await {
+        if let Err(e) = self.line.store.release_leases(Some(&self.line.connection)).await {
             // They are released when the store is opened again.
             tracing::warn!(error = %e, "leases were not released");
         }

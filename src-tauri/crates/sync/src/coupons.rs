@@ -2,6 +2,7 @@
 
 use crate::events::SyncEvent;
 use crate::line::Line;
+use stallcast_clock::failpoint;
 use stallcast_platform::PlatformError;
 use stallcast_store::StoreError;
 use std::sync::Arc;
@@ -35,7 +36,10 @@ async fn read(line: &Line) -> Result<(), Option<Duration>> {
     let mut outcome = Ok(());
     for id in line.store.open_coupons(&line.connection).await.map_err(stored)? {
         match line.platform.coupon(&id).await {
-            Ok(Some(read)) => changed |= line.store.coupon_read(&line.connection, &read).await.map_err(stored)?,
+            Ok(Some(read)) => {
+                failpoint!("coupons.read");
+                changed |= line.store.coupon_read(&line.connection, &read).await.map_err(stored)?;
+            }
             Ok(None) => tracing::warn!(%id, "a coupon is gone from its platform"),
             Err(e) => {
                 tracing::info!(error = %e, "coupons were not read");

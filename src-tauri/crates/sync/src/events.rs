@@ -1,5 +1,5 @@
 use crate::Reach;
-use stallcast_store::{IntentRow, OrderChange, ProductChange, Resource, Seal};
+use stallcast_store::{CommentChange, IntentRow, OrderChange, ProductChange, Resource, Seal};
 use tokio::sync::broadcast;
 
 /// Events kept for a slow reader. One that falls further behind reads the store.
@@ -12,6 +12,8 @@ pub enum SyncEvent {
     Orders(Vec<OrderChange>),
     /// Products are new or changed.
     Products(Vec<ProductChange>),
+    /// Comments are new or were hidden.
+    Comments(Vec<CommentChange>),
     /// A coupon was claimed or ended.
     Coupons,
     /// An intent moved on.
@@ -23,6 +25,8 @@ pub enum SyncEvent {
         /// How far.
         seal: Seal,
     },
+    /// Comments can be read again, or not any more.
+    CommentsReach(bool),
     /// The platform stopped answering, or began to.
     Reach(Reach),
 }

@@ -2,6 +2,7 @@
 
 use crate::line::Line;
 use futures_util::StreamExt;
+use stallcast_clock::failpoint;
 use stallcast_platform::{About, Hint, HintStream, PlatformError};
 use stallcast_store::ReceivedEvent;
 use std::sync::Arc;
@@ -56,6 +57,7 @@ async fn take(line: &Line, stream: HintStream) -> (bool, PlatformError) {
                 Err(e) => end = Some(e),
             }
         }
+        failpoint!("hints.heard");
         let resume = events.last().map(|e| e.id.clone());
         if resume.is_some()
             && let Err(e) = line.store.receive_events(&line.connection, events, resume, line.clock.utc_ms()).await
@@ -74,10 +76,12 @@ fn nudge(line: &Line, about: &About) {
     match about {
         About::Orders => line.read_orders.notify_one(),
         About::Products => line.read_products.notify_one(),
+        About::Comments => line.read_comments.notify_one(),
         About::Coupon(_) => line.read_coupons.notify_one(),
         About::Everything => {
             line.read_orders.notify_one();
             line.read_products.notify_one();
+            line.read_comments.notify_one();
             line.read_coupons.notify_one();
         }
         About::Room | About::Nothing => {}

@@ -87,6 +87,7 @@ pub(crate) struct Line {
     pub token: CancellationToken,
     pub read_orders: Notify,
     pub read_products: Notify,
+    pub read_comments: Notify,
     pub read_coupons: Notify,
     pub wake_outbox: Notify,
     pub listen_again: Notify,

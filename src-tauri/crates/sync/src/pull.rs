@@ -2,7 +2,8 @@
 
 use crate::events::SyncEvent;
 use crate::line::Line;
-use stallcast_model::{FeedPage, OrderId};
+use stallcast_clock::failpoint;
+use stallcast_model::{Comment, FeedPage, OrderId, ReceivedOrder, ReceivedProduct};
 use stallcast_platform::PlatformError;
 use stallcast_store::{FeedStep, OrderChange, Resource, Seal, StoreError};
 use std::sync::Arc;
@@ -12,6 +13,8 @@ use tokio::sync::{Notify, watch};
 
 /// Pages in a row that bring nothing and say that there is more.
 const EMPTY_PAGES_MOST: u32 = 50;
+/// Between two reads of comments: a crowd that writes at once costs a few reads a second, not one for each.
+const COMMENTS_APART: Duration = Duration::from_millis(250);
 /// Times in one round that the cursor was not where this worker left it, or that the feed began anew.
 const SURPRISES_MOST: u32 = 5;
 
@@ -46,6 +49,7 @@ impl Feed {
         match self.resource {
             Resource::Orders => &self.line.read_orders,
             Resource::Products => &self.line.read_products,
+            Resource::Comments => &self.line.read_comments,
         }
     }
 
@@ -70,6 +74,9 @@ impl Feed {
                 Ok(()) => {
                     backoff.reset();
                     line.reach.answered(self.resource, &line.news);
+                    if self.resource == Resource::Comments && !line.rest(COMMENTS_APART, None).await {
+                        return;
+                    }
                     (line.timing.between(*pace.borrow_and_update()), Some(self.nudge()))
                 }
                 Err(e) => self.failed(&e, backoff.next_wait()),
@@ -104,12 +111,22 @@ impl Feed {
         }
     }
 
-    /// Reads what is new, to the end of the feed.
+    /// Reads what is new, to the end of the feed. While a page is stored, the next one is on its way already.
     async fn round(&self) -> Result<(), PullError> {
         let asked_ms = self.line.clock.utc_ms();
         let (mut empty, mut surprises) = (0, 0);
+        let mut ahead: Option<Page> = None;
         loop {
-            match self.step().await {
+            let page = match ahead.take() {
+                Some(page) => page,
+                None => {
+                    let seal = self.line.store.seal(&self.line.connection, self.resource).await?;
+                    self.read(seal.and_then(|seal| seal.cursor)).await?
+                }
+            };
+            let next = page.goes_on_at();
+            let (stored, read) = tokio::join!(self.keep(page), async { Some(self.read(Some(next?)).await) });
+            match stored {
                 Ok(step) if step.restarted => surprises += 1,
                 Ok(step) if !step.more => break,
                 Ok(step) => {
@@ -117,6 +134,7 @@ impl Feed {
                     if step.stalled || empty > EMPTY_PAGES_MOST {
                         return Err(PlatformError::NotUnderstood { what: "a feed that does not go on".to_owned() }.into());
                     }
+                    ahead = read.transpose()?;
                 }
                 Err(PullError::Store(StoreError::CursorMoved)) => surprises += 1,
                 Err(e) => return Err(e),
@@ -129,22 +147,47 @@ impl Feed {
         Ok(())
     }
 
-    async fn step(&self) -> Result<Step, PullError> {
-        let Line { store, platform, connection, news, clock, .. } = &*self.line;
-        let from = store.seal(connection, self.resource).await?.and_then(|seal| seal.cursor);
-        let from = from.as_deref();
-        match self.resource {
+    async fn read(&self, from: Option<String>) -> Result<Page, PullError> {
+        let platform = &self.line.platform;
+        Ok(match self.resource {
             Resource::Orders => {
-                let page = platform.orders(from).await?;
-                let look = Look::of(&page, from);
-                let step = store.apply_orders(connection, from, page, clock.utc_ms()).await?;
-                Ok(self.told(look, step, |changes| news.tell(SyncEvent::Orders(changes))))
+                let page = platform.orders(from.as_deref()).await?;
+                failpoint!("pull.orders_read");
+                Page::Orders(from, page)
             }
             Resource::Products => {
-                let page = platform.products(from).await?;
-                let look = Look::of(&page, from);
-                let step = store.apply_products(connection, from, page, clock.utc_ms()).await?;
+                let page = platform.products(from.as_deref()).await?;
+                failpoint!("pull.products_read");
+                Page::Products(from, page)
+            }
+            Resource::Comments => {
+                let page = platform.comments(from.as_deref()).await?;
+                failpoint!("pull.comments_read");
+                Page::Comments(from, page)
+            }
+        })
+    }
+
+    /// Stores a page and tells what it changed, without waiting for anything else.
+    async fn keep(&self, page: Page) -> Result<Step, PullError> {
+        let Line { store, connection, news, clock, .. } = &*self.line;
+        match page {
+            Page::Orders(from, page) => {
+                let look = Look::of(&page, from.as_deref());
+                let step = store.apply_orders(connection, from.as_deref(), page, clock.utc_ms()).await?;
+                failpoint!("pull.orders_stored");
+                Ok(self.told(look, step, |changes| news.tell(SyncEvent::Orders(changes))))
+            }
+            Page::Products(from, page) => {
+                let look = Look::of(&page, from.as_deref());
+                let step = store.apply_products(connection, from.as_deref(), page, clock.utc_ms()).await?;
                 Ok(self.told(look, step, |changes| news.tell(SyncEvent::Products(changes))))
+            }
+            Page::Comments(from, page) => {
+                let look = Look::of(&page, from.as_deref());
+                let step = store.apply_comments(connection, from.as_deref(), page, clock.utc_ms()).await?;
+                failpoint!("pull.comments_stored");
+                Ok(self.told(look, step, |changes| news.tell(SyncEvent::Comments(changes))))
             }
         }
     }
@@ -190,6 +233,7 @@ impl Feed {
                 let id: OrderId = order.order.id.clone();
                 if let Some(change) = store.apply_read_order(connection, order, clock.utc_ms()).await? {
                     tracing::debug!(%id, "found by reading again");
+                    failpoint!("pull.found_again");
                     changes.push(change);
                 }
             }
@@ -204,6 +248,25 @@ impl Feed {
             self.line.news.tell(SyncEvent::Orders(changes));
         }
         outcome
+    }
+}
+
+/// A page and the cursor it was read from.
+enum Page {
+    Orders(Option<String>, FeedPage<ReceivedOrder>),
+    Products(Option<String>, FeedPage<ReceivedProduct>),
+    Comments(Option<String>, FeedPage<Comment>),
+}
+
+impl Page {
+    /// Where the next page begins, if there is one and this one leads to it.
+    fn goes_on_at(&self) -> Option<String> {
+        let (from, next, more) = match self {
+            Self::Orders(from, page) => (from, &page.next, page.more),
+            Self::Products(from, page) => (from, &page.next, page.more),
+            Self::Comments(from, page) => (from, &page.next, page.more),
+        };
+        (more && from.as_ref() != Some(next)).then(|| next.clone())
     }
 }
 

@@ -6,10 +6,11 @@ use crate::verdict::{Verdict, look};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use stallcast_clock::Backoff;
+use stallcast_clock::{Backoff, failpoint};
 use stallcast_model::Effect;
 use stallcast_platform::PlatformError;
 use stallcast_store::{IntentRow, Leased, ReadBack, StoreError};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -24,8 +25,8 @@ const REST_MOST: Duration = Duration::from_secs(30);
 /// Tries after which a person decides, where the platform answers but nothing comes of it.
 const TRIES_MOST: u32 = 8;
 const SIGN_IN_TRIES: u32 = 4;
-/// A coupon that could not be issued in this time is not issued behind the host's back.
-const COUPON_FRESH_MS: i64 = 120_000;
+/// A coupon or a price that did not get through in this time does not come behind the host's back.
+const WISH_FRESH_MS: i64 = 120_000;
 
 pub(crate) struct Outbox {
     line: Arc<Line>,
@@ -40,8 +41,10 @@ enum Outcome {
     Later(String),
     /// Perhaps applied.
     Uncertain(String),
-    /// Refused for good.
+    /// Given up for good.
     Failed(String),
+    /// Refused for good, with values for the sentence.
+    Refused(String, BTreeMap<String, String>),
     /// Given up, although it may have been applied.
     FailedInDoubt(String),
     /// The lease is somebody else's by now.
@@ -112,15 +115,17 @@ impl Outbox {
         let intent = &leased.intent;
         // Ends before the lease does, so that there are never two.
         let tried = tokio::time::timeout(self.line.timing.lease * 2 / 3, self.attempt(&leased)).await;
+        failpoint!("push.tried");
         let settled = match tried {
             Ok(Ok(outcome)) => self.settle(intent, outcome).await,
             Ok(Err(e)) => Err(e),
             Err(_) => self.settle(intent, Outcome::Uncertain("unreachable".to_owned())).await,
         };
+        failpoint!("push.settled");
         match settled {
             Ok(Some(row)) => {
                 tracing::debug!(id = %row.id, action = row.effect.word(), state = ?row.state, "an intent moved on");
-                if matches!(row.effect, Effect::IssueCoupon { .. }) {
+                if matches!(row.effect, Effect::IssueCoupon { .. } | Effect::WithdrawCoupon { .. }) {
                     self.line.read_coupons.notify_one();
                 }
                 self.line.news.tell(SyncEvent::Intent(Box::new(row)));
@@ -134,6 +139,7 @@ impl Outbox {
     async fn attempt(&self, leased: &Leased) -> Result<Outcome, StoreError> {
         let Line { store, platform, .. } = &*self.line;
         let IntentRow { id, effect, key, attempts, .. } = &leased.intent;
+        failpoint!("push.leased");
         if leased.look_up {
             match look(&**platform, effect).await {
                 Ok(Verdict::Holds(read)) => return Ok(Outcome::Confirmed(read)),
@@ -142,6 +148,7 @@ impl Outbox {
                     if !store.intent_not_applied(id).await? {
                         return Ok(Outcome::Lost);
                     }
+                    failpoint!("push.looked_up");
                 }
                 Err(e) => return Ok(self.in_doubt(&e, *attempts)),
             }
@@ -149,15 +156,18 @@ impl Outbox {
         if self.is_stale(&leased.intent) {
             return Ok(Outcome::Failed("unreachable".to_owned()));
         }
+        failpoint!("push.before_sending");
         let answer = platform.perform(effect, key).await;
+        failpoint!("push.answered");
         let refusal = match answer {
             Ok(()) => {
                 if !store.intent_sent(id).await? {
                     return Ok(Outcome::Lost);
                 }
+                failpoint!("push.noted_as_sent");
                 None
             }
-            Err(PlatformError::Refused { code }) => Some(code),
+            Err(PlatformError::Refused { code, params }) => Some((code, params)),
             Err(e) if e.may_have_happened() => {
                 let code = e.code().to_owned();
                 return Ok(if *attempts >= TRIES_MOST { Outcome::FailedInDoubt(code) } else { Outcome::Uncertain(code) });
@@ -171,7 +181,7 @@ impl Outbox {
         // Accepted is not yet true; refused may be true already, because an earlier try arrived or somebody else did it.
         Ok(match (look(&**platform, effect).await, refusal) {
             (Ok(Verdict::Holds(read)), _) => Outcome::Confirmed(read),
-            (Ok(_), Some(code)) => Outcome::Failed(code),
+            (Ok(_), Some((code, params))) => Outcome::Refused(code, params),
             (Ok(Verdict::Conflict(code)), None) => Outcome::Failed(code.to_owned()),
             (Ok(Verdict::Absent), None) if *attempts >= TRIES_MOST => Outcome::FailedInDoubt("not_confirmed".to_owned()),
             (Ok(Verdict::Absent), None) => Outcome::Uncertain("not_confirmed".to_owned()),
@@ -198,10 +208,10 @@ impl Outbox {
         }
     }
 
-    /// A coupon that the host pressed for so long ago that it would surprise everybody. Pressed again, it counts anew.
+    /// What buyers see and the host pressed for so long ago that it would surprise everybody. Pressed again, it counts anew.
     fn is_stale(&self, intent: &IntentRow) -> bool {
         let since = if intent.attempts <= 1 { intent.changed_at_ms } else { intent.created_at_ms };
-        matches!(intent.effect, Effect::IssueCoupon { .. }) && self.line.clock.utc_ms() - since > COUPON_FRESH_MS
+        matches!(intent.effect, Effect::IssueCoupon { .. } | Effect::ChangeOffer { .. }) && self.line.clock.utc_ms() - since > WISH_FRESH_MS
     }
 
     /// Stores how a try ended; `None` when the lease was lost meanwhile.
@@ -212,6 +222,7 @@ impl Outbox {
             Outcome::Later(code) => store.intent_later(id, &code, self.wait(intent, self.line.timing.try_most)).await,
             Outcome::Uncertain(code) => store.intent_uncertain(id, &code, self.wait(intent, self.line.timing.try_most * 2)).await,
             Outcome::Failed(code) => store.intent_failed(id, &code).await,
+            Outcome::Refused(code, params) => store.intent_refused(id, &code, params).await,
             Outcome::FailedInDoubt(code) => {
                 // Tried again by a person, it is looked up first.
                 if !store.intent_sent(id).await? {

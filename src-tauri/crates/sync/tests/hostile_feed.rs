@@ -12,6 +12,10 @@ use support::fake::{Call, Fake, Fault};
 use support::{local, open, quick, start, until};
 
 const FEED_FAULTS: &[(Call, Fault)] = &[
+    (Call::Products, Fault::NotSent),
+    (Call::Products, Fault::Nonsense),
+    (Call::Products, Fault::EmptyPage),
+    (Call::Products, Fault::Repeats),
     (Call::Feed, Fault::NotSent),
     (Call::Feed, Fault::Lost),
     (Call::Feed, Fault::DoneThenLost),
@@ -20,6 +24,7 @@ const FEED_FAULTS: &[(Call, Fault)] = &[
     (Call::Feed, Fault::EmptyPage),
     (Call::Feed, Fault::Repeats),
     (Call::Feed, Fault::Moves),
+    (Call::Feed, Fault::Unstamped),
 ];
 
 async fn read_through(seed: u64) {
@@ -92,7 +97,7 @@ async fn a_feed_that_does_not_go_on_is_asked_again_and_never_counts_as_complete(
     // Odd numbers fail: this seed's every exchange is one more empty page until the script is over.
     fake.script(&[(Call::Feed, Fault::EmptyPage); 12]);
     let (sync, mut events) = start(&store, Arc::new(fake.clone()), quick());
-    until(&mut events, "the order is there", || async { store.find_order(&OrderId::new("a")).await.expect("read").is_some() }).await;
+    until(&mut events, "the order is there", || async { store.order(&local(), &OrderId::new("a")).await.expect("read").is_some() }).await;
     assert!(fake.calls(Call::Feed) > 12);
     fake.behave();
     sync.first_read().await;
@@ -113,11 +118,11 @@ async fn a_row_that_cannot_be_read_holds_the_seal_until_it_can() {
     // The single read fails as well, until the platform is repaired.
     fake.script(&[(Call::Look, Fault::Nonsense); 2]);
     let (sync, mut events) = start(&store, Arc::new(fake.clone()), quick());
-    until(&mut events, "the others are there", || async { store.find_order(&OrderId::new("c")).await.expect("read").is_some() }).await;
+    until(&mut events, "the others are there", || async { store.order(&local(), &OrderId::new("c")).await.expect("read").is_some() }).await;
     let seal = store.seal(&local(), Resource::Orders).await.expect("seal").expect("read");
-    assert!(seal.complete_up_to_ms.is_none() || store.find_order(&OrderId::new("b")).await.expect("read").is_some());
+    assert!(seal.complete_up_to_ms.is_none() || store.order(&local(), &OrderId::new("b")).await.expect("read").is_some());
     // The feed never gives it again by itself; it is asked for by its id.
-    until(&mut events, "the row was read", || async { store.find_order(&OrderId::new("b")).await.expect("read").is_some() }).await;
+    until(&mut events, "the row was read", || async { store.order(&local(), &OrderId::new("b")).await.expect("read").is_some() }).await;
     until(&mut events, "the seal moves", || async {
         store.seal(&local(), Resource::Orders).await.expect("seal").is_some_and(|s| s.complete_up_to_ms.is_some())
     })
@@ -136,8 +141,10 @@ async fn a_platform_that_began_anew_is_read_from_its_start() {
         fake.world().change(&format!("old-{n}"));
     }
     let (sync, mut events) = start(&store, Arc::new(fake.clone()), quick());
-    until(&mut events, "the old ones are there", || async { store.find_order(&OrderId::new("old-19")).await.expect("read").is_some() })
-        .await;
+    until(&mut events, "the old ones are there", || async {
+        store.order(&local(), &OrderId::new("old-19")).await.expect("read").is_some()
+    })
+    .await;
     {
         let mut world = fake.world();
         world.orders.clear();
@@ -145,7 +152,8 @@ async fn a_platform_that_began_anew_is_read_from_its_start() {
         (world.feed, world.now) = ("feed 2".to_owned(), 0);
         world.change("new");
     }
-    until(&mut events, "the new one is there", || async { store.find_order(&OrderId::new("new")).await.expect("read").is_some() }).await;
+    until(&mut events, "the new one is there", || async { store.order(&local(), &OrderId::new("new")).await.expect("read").is_some() })
+        .await;
     assert_eq!(store.order_counts().await.expect("counts").total, 21, "what was sold stays sold");
     sync.stop().await;
     store.close().await;
@@ -160,7 +168,7 @@ async fn a_show_that_begins_is_watched_closely_at_once() {
     let (sync, mut events) = start(&store, Arc::new(fake.clone()), timing);
     sync.first_read().await;
     fake.world().change("a");
-    let there = || async { store.find_order(&OrderId::new("a")).await.expect("read").is_some() };
+    let there = || async { store.order(&local(), &OrderId::new("a")).await.expect("read").is_some() };
     assert!(!there().await, "nobody looks");
     sync.set_pace(Pace::Live);
     until(&mut events, "the order", there).await;

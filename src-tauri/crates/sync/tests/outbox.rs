@@ -2,9 +2,12 @@
 
 mod support;
 
-use stallcast_model::{CouponState, Effect, OrderId, ProductId, Shipment};
-use stallcast_store::{IntentState, Store};
+use stallcast_model::{
+    AfterSaleAnswer, AfterSaleId, AfterSaleState, CouponState, Effect, LinePieces, OrderId, OrderStatus, ProductId, Shipment, Waybill,
+};
+use stallcast_store::{IntentState, OfferWish, Store};
 use stallcast_sync::SyncEvent;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use support::fake::{Call, Fake, Fault, draft};
 use support::{local, open, quick, start, until};
@@ -14,8 +17,14 @@ fn now_ms() -> i64 {
     stallcast_clock::Clock::utc_ms(&stallcast_clock::SystemClock)
 }
 
-fn parcel(n: usize) -> Shipment {
-    Shipment { carrier: "SF".to_owned(), tracking: format!("T{n}") }
+fn parcel(n: usize) -> Waybill {
+    Waybill { carrier: "SF".to_owned(), tracking: format!("T{n}") }
+}
+
+/// A parcel with the one piece of the one line that an order of the fake has.
+fn sent(id: &str, waybill: Waybill) -> Shipment {
+    let lines = vec![LinePieces { line: 0, quantity: 1 }];
+    Shipment { id: id.to_owned(), waybill, lines, shipped_at_ms: None, delivered_at_ms: None }
 }
 
 /// A store with products in the bag and orders to ship, read from the fake.
@@ -48,27 +57,51 @@ async fn wished_through(seed: u64, faults: &[(Call, Fault)], keys: bool) {
     let mut wished = Vec::new();
     for n in 0..ORDERS {
         let order = OrderId::new(format!("o-{n}"));
-        wished.push(store.request_ship(&local(), &order, &parcel(n), now_ms()).await.expect("ship").expect("there"));
+        wished.push(store.request_ship(&local(), &order, &parcel(n), &[], now_ms()).await.expect("ship").expect("there"));
         let coupon = store.issue_coupon(&local(), &draft(n as u32 + 1), now_ms()).await.expect("coupon");
         let row = store.coupons().await.expect("coupons").into_iter().find(|c| c.coupon.id == coupon).expect("row");
         wished.push(row.intent.expect("intent").id);
         store.pin(n as u32 % 3 + 1, now_ms(), None).await.expect("pin").expect("there");
+        wished.push(changed(&store, n as u32 % 2 + 1, 200 + n as i64).await);
         sync.wake_outbox();
         // Let some of it happen in between.
         let _ = tokio::time::timeout(std::time::Duration::from_millis(5 * seed), events.recv()).await;
     }
     all_settled(&mut events, &store).await;
+    // Those that can be claimed end early.
+    for row in store.coupons().await.expect("coupons").into_iter().filter(|row| row.coupon.state == CouponState::Active) {
+        assert!(store.withdraw_coupon(&row.coupon.id, now_ms()).await.expect("withdraw"));
+    }
+    for row in store.coupons().await.expect("coupons") {
+        wished.extend(row.withdraw.map(|w| w.id));
+    }
+    sync.wake_outbox();
+    all_settled(&mut events, &store).await;
     sync.stop().await;
     fake.behave();
+    let mut pieces = 0;
     for id in wished {
         let intent = store.intent(&id).await.expect("read").expect("there");
         let times = fake.applied(&intent.key);
         match &intent.state {
-            IntentState::Confirmed { .. } => assert_eq!(times, 1, "seed {seed}: {} happened {times} times", intent.key),
+            IntentState::Confirmed { .. } => {
+                assert_eq!(times, 1, "seed {seed}: {} happened {times} times", intent.key);
+                pieces += i64::from(matches!(intent.effect, Effect::ChangeOffer { .. }));
+            }
             // Given up after many tries: it says so, and it did not happen twice.
-            IntentState::Failed { .. } => assert!(times <= 1, "seed {seed}: {} happened {times} times", intent.key),
+            IntentState::Failed { .. } => {
+                assert!(times <= 1, "seed {seed}: {} happened {times} times", intent.key);
+                pieces += if matches!(intent.effect, Effect::ChangeOffer { .. }) { times as i64 } else { 0 };
+            }
             other => panic!("seed {seed}: {} is {other:?}", intent.key),
         }
+    }
+    let there: i64 = fake.world().products.iter().filter_map(|p| p.product.stock()).sum();
+    assert_eq!(there, 5 * 9 + pieces, "seed {seed}: every piece came once");
+    for row in store.bag().await.expect("bag") {
+        let Some(change) = row.change.filter(|c| matches!(c.intent.state, IntentState::Confirmed { .. })) else { continue };
+        let there = fake.world().products.iter().find(|p| p.product.id == row.product.id).map(|p| p.product.skus[0].price);
+        assert_eq!((change.price, Some(row.product.skus[0].price)), (there, there), "seed {seed}: what is shown is what holds");
     }
     for coupon in store.coupons().await.expect("coupons") {
         let there = fake.world().coupons.contains_key(coupon.coupon.id.as_str());
@@ -79,6 +112,15 @@ async fn wished_through(seed: u64, faults: &[(Call, Fault)], keys: bool) {
         assert_eq!(fake.world().pin, Some(last.product.id), "seed {seed}: the platform shows something else than it confirmed");
     }
     store.close().await;
+}
+
+/// A new price and one more piece; its intent.
+async fn changed(store: &Store, number: u32, price: i64) -> stallcast_model::IntentId {
+    let price = Some(stallcast_model::Money::new(price, stallcast_model::Currency::Cny));
+    let wish = OfferWish { number, sku: None, price, stock_by: 1 };
+    store.change_offer(&wish, 0, now_ms()).await.expect("change").expect("in the bag");
+    let row = store.bag().await.expect("bag").into_iter().find(|row| row.item.number == number).expect("row");
+    row.change.expect("change").intent.id
 }
 
 /// Ways in which an answer gets lost. Nothing here knows keys: only looking before sending keeps it at one.
@@ -108,6 +150,17 @@ async fn with_keys_even_a_late_effect_happens_once() {
     }
 }
 
+/// A coupon that can be claimed, and the intent that ends it.
+async fn withdrawing(store: &Store, fake: &Fake) -> stallcast_model::IntentId {
+    store.issue_coupon(&local(), &draft(5), now_ms()).await.expect("coupon");
+    let (sync, mut events) = start(store, Arc::new(fake.clone()), quick());
+    all_settled(&mut events, store).await;
+    sync.stop().await;
+    let id = store.coupons().await.expect("coupons").remove(0).coupon.id;
+    assert!(store.withdraw_coupon(&id, now_ms()).await.expect("withdraw"));
+    store.coupons().await.expect("coupons").remove(0).withdraw.expect("asked").id
+}
+
 #[tokio::test]
 async fn a_process_that_dies_at_any_step_does_it_once() {
     let steps: &[&[(Call, Fault)]] = &[
@@ -121,13 +174,17 @@ async fn a_process_that_dies_at_any_step_does_it_once() {
         &[(Call::Perform, Fault::DoneThenLost), (Call::Look, Fault::HangsAfter)],
         &[(Call::Perform, Fault::HangsBefore), (Call::Perform, Fault::HangsAfter)],
     ];
-    for what in ["ship", "coupon", "pin"] {
+    for what in ["ship", "coupon", "pin", "offer", "withdraw"] {
         for step in steps {
             let dir = tempfile::tempdir().expect("dir");
             let fake = Fake::new();
             let mut store = filled(&dir, &fake, 1).await;
             let id = match what {
-                "ship" => store.request_ship(&local(), &OrderId::new("o-0"), &parcel(0), now_ms()).await.expect("ship").expect("there"),
+                "ship" => {
+                    store.request_ship(&local(), &OrderId::new("o-0"), &parcel(0), &[], now_ms()).await.expect("ship").expect("there")
+                }
+                "offer" => changed(&store, 1, 250).await,
+                "withdraw" => withdrawing(&store, &fake).await,
                 "pin" => store.pin(2, now_ms(), None).await.expect("pin").expect("there").intent.expect("intent"),
                 _ => {
                     store.issue_coupon(&local(), &draft(5), now_ms()).await.expect("coupon");
@@ -175,7 +232,11 @@ async fn what_is_refused_waits_for_a_person_and_goes_out_again_under_its_key() {
     let failed = || async { matches!(store.intent(&id).await.expect("read").expect("there").state, IntentState::Failed { .. }) };
     until(&mut events, "it failed", failed).await;
     let first = store.intent(&id).await.expect("read").expect("there");
-    assert_eq!((first.state, first.attempts), (IntentState::Failed { code: "not_found".to_owned() }, 1), "not tried again by itself");
+    assert_eq!(
+        (first.state, first.attempts),
+        (IntentState::Failed { code: "not_found".to_owned(), params: BTreeMap::new() }, 1),
+        "not tried again by itself"
+    );
     fake.world().refuse = None;
     assert!(store.retry_intent(&id, now_ms()).await.expect("retry"));
     sync.wake_outbox();
@@ -243,17 +304,99 @@ async fn somebody_else_did_it_already_counts_as_done() {
     let fake = Fake::new();
     let store = filled(&dir, &fake, 1).await;
     let order = OrderId::new("o-0");
-    let id = store.request_ship(&local(), &order, &parcel(0), now_ms()).await.expect("ship").expect("there");
+    let id = store.request_ship(&local(), &order, &parcel(0), &[], now_ms()).await.expect("ship").expect("there");
     {
         // From the seller's phone, with the same parcel; the platform then refuses to do it again.
         let mut world = fake.world();
         world.refuse = Some("wrong_state");
         let there = world.orders.get_mut("o-0").expect("order");
-        (there.shipment, there.order.fulfilment) = (Some(parcel(0)), stallcast_model::Fulfilment::Shipped);
+        there.order.shipments = vec![sent("1", parcel(0))];
+        there.order.fulfilment = stallcast_model::Fulfilment::Shipped;
     }
     let (sync, mut events) = start(&store, Arc::new(fake.clone()), quick());
     all_settled(&mut events, &store).await;
     assert!(matches!(store.intent(&id).await.expect("read").expect("there").state, IntentState::Confirmed { .. }));
+    sync.stop().await;
+    store.close().await;
+}
+
+/// Lets the buyer of `o-0` ask, and reads it.
+async fn asked(dir: &tempfile::TempDir, fake: &Fake) -> (Store, OrderId, AfterSaleId) {
+    let store = filled(dir, fake, 1).await;
+    assert!(fake.world().ask("o-0"));
+    let order = OrderId::new("o-0");
+    let received = fake.world().orders["o-0"].clone();
+    let id = received.order.after_sales[0].id.clone();
+    store.apply_read_order(&local(), received, now_ms()).await.expect("read").expect("news");
+    (store, order, id)
+}
+
+#[tokio::test]
+async fn an_answer_whose_outcome_is_unknown_is_looked_up_and_given_once() {
+    for fault in [Fault::DoneThenLost, Fault::DoneThenNonsense, Fault::Lost, Fault::Pretends] {
+        for answer in [AfterSaleAnswer::Agree, AfterSaleAnswer::Refuse { reason: "已经签收".to_owned() }] {
+            let dir = tempfile::tempdir().expect("dir");
+            let fake = Fake::new();
+            let (store, order, asked) = asked(&dir, &fake).await;
+            fake.script(&[(Call::Perform, fault), (Call::Look, Fault::Lost)]);
+            let id = store.answer_after_sale(&local(), &order, &asked, &answer, now_ms()).await.expect("asked").expect("there");
+            let (sync, mut events) = start(&store, Arc::new(fake.clone()), quick());
+            all_settled(&mut events, &store).await;
+            let intent = store.intent(&id).await.expect("read").expect("there");
+            assert!(matches!(intent.state, IntentState::Confirmed { .. }), "{fault:?}: {intent:?}");
+            assert_eq!(fake.applied(&intent.key), 1, "{fault:?}");
+            let row = store.order(&local(), &order).await.expect("read").expect("there");
+            let over = if answer == AfterSaleAnswer::Agree { AfterSaleState::Refunded } else { AfterSaleState::Rejected };
+            assert_eq!(row.order.after_sales[0].state, over);
+            sync.stop().await;
+            store.close().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_to_what_was_answered_otherwise_is_told_as_such() {
+    let dir = tempfile::tempdir().expect("dir");
+    let fake = Fake::new();
+    let (store, order, asked) = asked(&dir, &fake).await;
+    let id = store.answer_after_sale(&local(), &order, &asked, &AfterSaleAnswer::Agree, now_ms()).await.expect("asked").expect("there");
+    {
+        // From the seller's phone; the platform then takes no other word.
+        let mut world = fake.world();
+        world.refuse = Some("wrong_state");
+        let there = world.orders.get_mut("o-0").expect("order");
+        there.order.after_sales[0].state = AfterSaleState::Rejected;
+    }
+    let (sync, mut events) = start(&store, Arc::new(fake.clone()), quick());
+    all_settled(&mut events, &store).await;
+    let state = store.intent(&id).await.expect("read").expect("there").state;
+    assert!(matches!(&state, IntentState::Failed { code, .. } if code == "wrong_state"), "{state:?}");
+    assert!(fake.world().applied.is_empty());
+    sync.stop().await;
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_second_parcel_is_sent_and_the_first_is_no_excuse() {
+    let dir = tempfile::tempdir().expect("dir");
+    let fake = Fake::new();
+    let store = filled(&dir, &fake, 1).await;
+    fake.world().orders.get_mut("o-0").expect("order").order.lines[0].quantity = 3;
+    let order = OrderId::new("o-0");
+    let two = [LinePieces { line: 0, quantity: 2 }];
+    store.request_ship(&local(), &order, &parcel(1), &two, now_ms()).await.expect("ship").expect("there");
+    let (sync, mut events) = start(&store, Arc::new(fake.clone()), quick());
+    all_settled(&mut events, &store).await;
+    let row = store.order(&local(), &order).await.expect("read").expect("there");
+    assert_eq!((row.order.status(), row.order.left_to_ship()), (OrderStatus::PartlyShipped, Some(vec![1])));
+    // The answer to the second is lost: looked up, the first parcel does not count for it.
+    fake.script(&[(Call::Perform, Fault::Lost)]);
+    let second = store.request_ship(&local(), &order, &parcel(2), &[], now_ms()).await.expect("ship").expect("there");
+    sync.wake_outbox();
+    all_settled(&mut events, &store).await;
+    assert!(matches!(store.intent(&second).await.expect("read").expect("there").state, IntentState::Confirmed { .. }));
+    let row = store.order(&local(), &order).await.expect("read").expect("there");
+    assert_eq!((row.order.status(), row.order.shipments.len()), (OrderStatus::Shipped, 2));
     sync.stop().await;
     store.close().await;
 }
@@ -316,6 +459,56 @@ async fn a_platform_that_is_away_keeps_wishes_waiting_but_no_old_coupon() {
     until(&mut events, "a claim is seen", || async { state(fresh.clone()).await.claimed == 1 }).await;
     fake.world().coupons.get_mut(fresh.as_str()).expect("there").active = false;
     until(&mut events, "its end is seen", || async { state(fresh.clone()).await.state == CouponState::Ended }).await;
+    sync.stop().await;
+    store.close().await;
+}
+
+#[tokio::test]
+async fn what_the_host_must_press_elsewhere_or_cannot_have_is_never_sent() {
+    use stallcast_model::{Capabilities, Capability};
+    let dir = tempfile::tempdir().expect("dir");
+    let fake = Fake::new();
+    let store = filled(&dir, &fake, 0).await;
+    let mut can = Capabilities::native();
+    can.pin = Capability::OverlayOnly { press: "explain".to_owned() };
+    can.issue_coupon = Capability::Unavailable { reason: "no_call".to_owned() };
+    can.change_offer = Capability::Unavailable { reason: "no_call".to_owned() };
+    let kept = store.connections().await.expect("list").remove(0);
+    store.put_connection(&stallcast_store::Connection { capabilities: can, ..kept }).await.expect("put");
+    let (sync, mut events) = start(&store, Arc::new(fake.clone()), quick());
+    let pinned = store.pin(1, now_ms(), None).await.expect("pin").expect("there");
+    assert!(pinned.changed && pinned.intent.is_none(), "our picture shows it; nothing goes out");
+    assert_eq!(store.issue_coupon(&local(), &draft(1), now_ms()).await.expect_err("no coupons").state(), Some("unavailable"));
+    let wish = OfferWish { number: 1, sku: None, price: None, stock_by: 1 };
+    assert_eq!(store.change_offer(&wish, 0, now_ms()).await.expect_err("no changes").state(), Some("unavailable"));
+    sync.wake_outbox();
+    all_settled(&mut events, &store).await;
+    sync.stop().await;
+    assert_eq!((fake.calls(Call::Perform), store.failed_intents().await.expect("list").len()), (0, 0));
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_price_pressed_while_the_platform_was_away_does_not_come_behind_the_hosts_back() {
+    let dir = tempfile::tempdir().expect("dir");
+    let fake = Fake::new();
+    let store = filled(&dir, &fake, 0).await;
+    let price = Some(stallcast_model::Money::new(250, stallcast_model::Currency::Cny));
+    let wish = OfferWish { number: 1, sku: None, price, stock_by: 0 };
+    store.change_offer(&wish, 0, now_ms() - 300_000).await.expect("change").expect("there");
+    let (sync, mut events) = start(&store, Arc::new(fake.clone()), quick());
+    all_settled(&mut events, &store).await;
+    let change = || async { store.bag().await.expect("bag").remove(0).change.expect("change").intent };
+    let given_up = change().await;
+    assert!(matches!(&given_up.state, IntentState::Failed { code, .. } if code == "unreachable"), "{:?}", given_up.state);
+    assert_eq!(fake.calls(Call::Perform), 0);
+    // A person who still wants it gets it, once, under the old key.
+    assert!(store.retry_intent(&given_up.id, now_ms()).await.expect("retry"));
+    sync.wake_outbox();
+    all_settled(&mut events, &store).await;
+    assert!(matches!(change().await.state, IntentState::Confirmed { .. }));
+    assert_eq!(fake.applied(&given_up.key), 1);
+    assert_eq!(store.bag().await.expect("bag")[0].product.skus[0].price.amount, 250);
     sync.stop().await;
     store.close().await;
 }

@@ -5,7 +5,7 @@ mod support;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use stallcast_clock::SystemClock;
-use stallcast_model::{CouponState, OrderId, OrderStatus, Shipment};
+use stallcast_model::{AfterSaleAnswer, CouponState, OrderId, OrderStatus, Waybill};
 use stallcast_platform::local::LocalShop;
 use stallcast_shop::{RunningShop, ShopOptions};
 use stallcast_store::{IntentState, OrderQuery, Resource, Store};
@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use support::fake::draft;
-use support::{local, open, start, until};
+use support::{buy, local, open, start, until};
 
 /// The design's own times: what comes quickly comes because of a hint, not because of a poll.
 fn real() -> Timing {
@@ -58,23 +58,6 @@ async fn plenty(shop: &RunningShop) -> String {
     sku.as_str().expect("sku").to_owned()
 }
 
-async fn buy(url: &str, sku: &str, key: &str) -> Option<String> {
-    let http = reqwest::Client::new();
-    let order = http
-        .post(format!("{url}/api/orders"))
-        .header("X-Viewer", "viewer-1234")
-        .header("Idempotency-Key", key)
-        .json(&json!({ "lines": [{ "skuId": sku, "quantity": 1 }], "buyer": { "name": "林小姐", "phone": "13800138000", "address": "杭州" } }))
-        .send()
-        .await
-        .ok()?;
-    let order: Value = order.json().await.ok()?;
-    let id = order["id"].as_str()?.to_owned();
-    let pay = http.post(format!("{url}/api/orders/{id}/pay")).header("X-Viewer", "viewer-1234").json(&json!({ "provider": "dummy" }));
-    pay.send().await.ok()?;
-    Some(id)
-}
-
 async fn stored(store: &Store) -> HashSet<String> {
     let rows = store.orders(OrderQuery { limit: 10_000, ..OrderQuery::default() }).await.expect("orders");
     let ids: HashSet<_> = rows.iter().map(|r| r.order.id.to_string()).collect();
@@ -92,10 +75,10 @@ async fn an_order_is_here_within_two_seconds_although_polls_are_a_minute_apart()
     assert!(store.bag().await.expect("bag").len() >= 3, "the shop's products are in the bag");
     // The stream may still be opening; an order now is found either way.
     let early = buy(shop.url(), &sku, "early").await.expect("bought");
-    until(&mut events, "the first order", || async { store.find_order(&OrderId::new(&early)).await.expect("read").is_some() }).await;
+    until(&mut events, "the first order", || async { store.order(&local(), &OrderId::new(&early)).await.expect("read").is_some() }).await;
     let began = Instant::now();
     let id = OrderId::new(buy(shop.url(), &sku, "k").await.expect("bought"));
-    let paid = || async { store.find_order(&id).await.expect("read").is_some_and(|r| r.order.status() == OrderStatus::ToShip) };
+    let paid = || async { store.order(&local(), &id).await.expect("read").is_some_and(|r| r.order.status() == OrderStatus::ToShip) };
     until(&mut events, "the paid order", paid).await;
     assert!(began.elapsed() < Duration::from_secs(8), "{:?}: four times what is promised", began.elapsed());
     eprintln!("order to store: {:?}", began.elapsed());
@@ -149,10 +132,10 @@ async fn what_the_seller_wants_becomes_true_in_the_shop() {
     let (sync, mut events) = start(&store, adapter(&shop), real());
     sync.first_read().await;
     let order = OrderId::new(buy(shop.url(), &sku, "k").await.expect("bought"));
-    let to_ship = || async { store.find_order(&order).await.expect("read").is_some_and(|r| r.order.status() == OrderStatus::ToShip) };
+    let to_ship = || async { store.order(&local(), &order).await.expect("read").is_some_and(|r| r.order.status() == OrderStatus::ToShip) };
     until(&mut events, "the order", to_ship).await;
-    let parcel = Shipment { carrier: "顺丰".to_owned(), tracking: "SF123".to_owned() };
-    let ship = store.request_ship(&local(), &order, &parcel, now_ms()).await.expect("ship").expect("there");
+    let parcel = Waybill { carrier: "顺丰".to_owned(), tracking: "SF123".to_owned() };
+    let ship = store.request_ship(&local(), &order, &parcel, &[], now_ms()).await.expect("ship").expect("there");
     let coupon = store.issue_coupon(&local(), &draft(2), now_ms()).await.expect("coupon");
     let pin = store.pin(1, now_ms(), Some(1_500)).await.expect("pin").expect("there").intent.expect("intent");
     store.begin_show(now_ms()).await.expect("begin");
@@ -163,8 +146,8 @@ async fn what_the_seller_wants_becomes_true_in_the_shop() {
         let intent = store.intent(id).await.expect("read").expect("there");
         assert!(matches!(intent.state, IntentState::Confirmed { .. }), "{:?}", intent);
     }
-    let row = store.find_order(&order).await.expect("read").expect("there");
-    assert_eq!((row.order.status(), row.shipment), (OrderStatus::Shipped, Some(parcel)));
+    let row = store.order(&local(), &order).await.expect("read").expect("there");
+    assert_eq!((row.order.status(), &row.order.shipments[0].waybill), (OrderStatus::Shipped, &parcel));
     let issued = || async { store.coupons().await.expect("coupons").into_iter().find(|c| c.coupon.id == coupon).expect("row").coupon };
     assert_eq!(issued().await.state, CouponState::Active);
     assert!(issued().await.ends_at_ms.is_some());
@@ -177,6 +160,45 @@ async fn what_the_seller_wants_becomes_true_in_the_shop() {
         assert!(claim.send().await.expect("ask").status().is_success());
     }
     until(&mut events, "all are claimed", || async { issued().await.state == CouponState::Ended && issued().await.claimed == 2 }).await;
+    sync.stop().await;
+    store.close().await;
+    shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_buyer_asks_for_is_answered_in_the_shop() {
+    let dir = tempfile::tempdir().expect("dir");
+    let (shop, store) = (shop(dir.path()).await, open(dir.path()).await);
+    let sku = plenty(&shop).await;
+    let (sync, mut events) = start(&store, adapter(&shop), real());
+    sync.first_read().await;
+    let id = buy(shop.url(), &sku, "k").await.expect("bought");
+    let order = OrderId::new(&id);
+    let ask = |key: &'static str| {
+        let request = reqwest::Client::new().post(format!("{}/api/orders/{id}/after-sales", shop.url())).header("X-Viewer", "viewer-1234");
+        let form = json!({ "kind": "refund_only", "reason": "不想要了" });
+        async move { request.header("Idempotency-Key", key).json(&form).send().await.expect("ask").status() }
+    };
+    assert!(ask("first").await.is_success());
+    let row = || async { store.order(&local(), &order).await.expect("read") };
+    until(&mut events, "the request", || async { row().await.is_some_and(|r| r.order.asked().is_some()) }).await;
+    let asked = row().await.expect("there").order.asked().expect("asked").clone();
+    assert_eq!((row().await.expect("there").order.status(), asked.reason.as_str()), (OrderStatus::AfterSale, "不想要了"));
+    let refuse = AfterSaleAnswer::Refuse { reason: "已经打包".to_owned() };
+    store.answer_after_sale(&local(), &order, &asked.id, &refuse, now_ms()).await.expect("answer").expect("there");
+    sync.wake_outbox();
+    let settled = || async { store.next_due_ms(&local()).await.expect("due").is_none() };
+    until(&mut events, "nothing is under way", settled).await;
+    let refused = row().await.expect("there").order;
+    assert_eq!((refused.status(), refused.after_sales[0].answer.as_str()), (OrderStatus::ToShip, "已经打包"));
+
+    assert!(ask("second").await.is_success());
+    until(&mut events, "the second request", || async { row().await.is_some_and(|r| r.order.asked().is_some()) }).await;
+    let asked = row().await.expect("there").order.asked().expect("asked").clone();
+    store.answer_after_sale(&local(), &order, &asked.id, &AfterSaleAnswer::Agree, now_ms()).await.expect("answer").expect("there");
+    sync.wake_outbox();
+    until(&mut events, "nothing is under way", settled).await;
+    assert_eq!(row().await.expect("there").order.status(), OrderStatus::Refunded);
     sync.stop().await;
     store.close().await;
     shop.stop().await;

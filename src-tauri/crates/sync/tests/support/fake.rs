@@ -1,10 +1,13 @@
 //! A platform in memory that does everything a bad one does: repeats, omits, hangs, fails after it has acted.
 
+use super::door::Door;
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use stallcast_model::{
-    AfterSale, Capabilities, Capability, Contact, CouponDraft, CouponId, Currency, Effect, FeedPage, Fulfilment, Money, Order, OrderId,
-    OrderLine, Payment, Product, ProductId, ReadCoupon, ReadLive, ReadPin, ReceivedOrder, ReceivedProduct, ShopProfile, Sku, SkuId,
+    AfterSale, AfterSaleAnswer, AfterSaleId, AfterSaleKind, AfterSaleState, AfterState, Capabilities, Capability, ChangeId, Comment,
+    CommentId, CommentKind, ConnectionId, Contact, CouponDraft, CouponId, Currency, Effect, FeedPage, Fulfilment, LinePieces, Money, Order,
+    OrderId, OrderLine, Payment, Product, ProductId, ReadCoupon, ReadLive, ReadOffer, ReadPin, ReceivedOrder, ReceivedProduct, Shipment,
+    ShopProfile, Sku, SkuId,
 };
 use stallcast_platform::{HintStream, Picture, Platform, PlatformError, Sent};
 use stallcast_store::{Resource, Store};
@@ -16,6 +19,8 @@ use tokio::sync::watch;
 
 /// Rows of a page.
 const PAGE: usize = 3;
+/// How many versions back it is read again.
+pub const REACH: i64 = 20;
 
 /// What goes wrong in one exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,12 +39,18 @@ pub enum Fault {
     Busy,
     /// Answered nonsense.
     Nonsense,
+    /// Did it and answered nonsense.
+    DoneThenNonsense,
+    /// The sign-in is over, also in the middle of a list.
+    SignedOut,
     /// Feeds: a page without rows that says there is more.
     EmptyPage,
     /// Feeds: rows come twice, and old versions after new ones.
     Repeats,
     /// Feeds: an order changes while pages are read.
     Moves,
+    /// Feeds: an order changes while pages are read and keeps its version: its clock is too coarse, or was not touched.
+    Unstamped,
     /// Hangs before it does anything, for ever.
     HangsBefore,
     /// Does it and hangs, for ever.
@@ -49,7 +60,10 @@ pub enum Fault {
 /// Which exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Call {
+    /// Orders.
     Feed,
+    Products,
+    Comments,
     Perform,
     Look,
 }
@@ -65,9 +79,15 @@ pub struct World {
     /// Every change: when, which, to which version.
     pub changes: Vec<(i64, String, i64)>,
     pub products: Vec<ReceivedProduct>,
+    pub comments: BTreeMap<String, Comment>,
+    /// Earlier versions of them.
+    old_comments: Vec<Comment>,
+    /// It gives comments.
+    pub has_comments: bool,
     pub pin: Option<ProductId>,
     pub live: ReadLive,
     pub coupons: HashMap<String, ReadCoupon>,
+    pub offers: HashMap<String, ReadOffer>,
     /// Effects that were applied, in their order.
     pub applied: Vec<(String, Effect)>,
     /// Keys that were seen, if this platform knows keys.
@@ -92,9 +112,12 @@ pub struct World {
 pub struct Fake {
     world: Arc<Mutex<World>>,
     /// Checked on each feed call: at that instant the worker stores nothing.
-    store: Arc<Mutex<Option<Store>>>,
+    store: Arc<Mutex<Option<(Store, ConnectionId)>>>,
     away: Arc<AtomicBool>,
     hung: Arc<watch::Sender<u32>>,
+    exchanges: Arc<watch::Sender<u64>>,
+    /// What each exchange passes first.
+    door: Arc<Mutex<Option<Arc<Door>>>>,
 }
 
 fn yuan(n: i64) -> Money {
@@ -138,18 +161,64 @@ impl World {
                     discount: yuan(0),
                     payment: Payment::Paid,
                     fulfilment: Fulfilment::Unshipped,
-                    after_sale: AfterSale::None,
+                    after_sale: AfterState::None,
+                    shipments: Vec::new(),
+                    after_sales: Vec::new(),
                     placed_at_ms: version,
                     version,
                     raw_status: "paid".to_owned(),
                     raw_json: "{}".to_owned(),
                 },
                 contact: Contact::default(),
-                shipment: None,
             },
         };
         self.orders.insert(id.to_owned(), order);
         self.changes.push((version, id.to_owned(), version));
+    }
+
+    /// The buyer of this order asks for money back. False while they cannot.
+    pub fn ask(&mut self, id: &str) -> bool {
+        let version = self.tick();
+        let Some(there) = self.orders.get_mut(id).filter(|o| o.order.asked().is_none()) else { return false };
+        self.old.push(there.clone());
+        there.order.after_sales.push(AfterSale {
+            id: AfterSaleId::new(format!("as-{version}")),
+            line: None,
+            quantity: 0,
+            kind: AfterSaleKind::RefundOnly,
+            state: AfterSaleState::Requested,
+            raw_state: "requested".to_owned(),
+            amount: there.order.total,
+            reason: "杯口有裂纹".to_owned(),
+            answer: String::new(),
+            deadline_ms: None,
+            updated_at_ms: version,
+        });
+        (there.order.version, there.order.after_sale) = (version, AfterState::Requested);
+        self.changes.push((version, id.to_owned(), version));
+        true
+    }
+
+    /// This order changes without a new version. Within [`REACH`] of the newest it is found by reading again.
+    pub fn change_unstamped(&mut self, id: &str) {
+        if let Some(there) = self.orders.get_mut(id) {
+            let paid = there.order.payment == Payment::Paid;
+            there.order.payment = if paid { Payment::PartlyRefunded } else { Payment::Paid };
+        }
+    }
+
+    /// A new comment, or the next version of this one.
+    pub fn comment(&mut self, id: &str, text: &str) {
+        let version = self.tick();
+        let told = Comment::told(CommentId::new(id), "云朵", text, version, CommentKind::Chat, version).expect("fit");
+        let next = match self.comments.get(id) {
+            Some(there) => {
+                self.old_comments.push(there.clone());
+                Comment { at_ms: there.at_ms, is_hidden: there.is_hidden, ..told }
+            }
+            None => told,
+        };
+        self.comments.insert(id.to_owned(), next);
     }
 
     fn next_random(&mut self) -> u64 {
@@ -177,7 +246,7 @@ impl World {
         if self.keys.as_mut().is_some_and(|keys| !keys.insert(key.to_owned())) {
             return Ok(());
         }
-        let refused = |code: &str| Err(PlatformError::Refused { code: code.to_owned() });
+        let refused = |code: &str| Err(PlatformError::refused(code));
         match effect {
             Effect::Pin { product, .. } => self.pin = Some(product.clone()),
             Effect::Unpin { .. } => self.pin = None,
@@ -188,12 +257,59 @@ impl World {
                 let read = ReadCoupon { id: coupon.clone(), draft: draft.clone(), claimed: 0, active: true, ends_at_ms: Some(9_000) };
                 self.coupons.insert(coupon.to_string(), read);
             }
-            Effect::Ship { order, shipment } => {
+            Effect::WithdrawCoupon { coupon } => {
+                let Some(there) = self.coupons.get_mut(coupon.as_str()) else { return refused("not_found") };
+                there.active = false;
+            }
+            // Without keys it does what it is told, as often as it is told.
+            Effect::ChangeOffer { change, product, terms } => {
+                let version = self.tick();
+                let Some(there) = self.products.iter_mut().find(|p| p.product.id == *product) else { return refused("not_found") };
+                there.version = version;
+                let sku = &mut there.product.skus[0];
+                let price_before = Some(sku.price);
+                if let Some(new) = &terms.price {
+                    (sku.price, sku.old_price) = (new.price, new.old_price);
+                }
+                sku.stock = sku.stock.map(|n| n + terms.stock_by);
+                let product = there.clone();
+                let (id, terms) = (change.clone(), terms.clone());
+                let read = ReadOffer { id, terms, price_before, applied_at_ms: version, read_at_ms: version, product };
+                self.offers.insert(change.to_string(), read);
+            }
+            Effect::HideComment { comment } => {
+                let version = self.tick();
+                let Some(there) = self.comments.get_mut(comment.as_str()) else { return refused("not_found") };
+                self.old_comments.push(there.clone());
+                (there.version, there.is_hidden) = (version, true);
+            }
+            Effect::Ship { order, shipment, lines } => {
                 let version = self.tick();
                 let Some(there) = self.orders.get_mut(order.as_str()) else { return refused("not_found") };
                 there.order.version = version;
-                there.order.fulfilment = Fulfilment::Shipped;
-                there.shipment = Some(shipment.clone());
+                let left = there.order.left_to_ship().unwrap_or_default();
+                let all = (0_u32..).zip(left).filter(|(_, n)| *n > 0).map(|(line, quantity)| LinePieces { line, quantity });
+                there.order.shipments.push(Shipment {
+                    id: version.to_string(),
+                    waybill: shipment.clone(),
+                    lines: if lines.is_empty() { all.collect() } else { lines.clone() },
+                    shipped_at_ms: Some(version),
+                    delivered_at_ms: None,
+                });
+                let is_all = there.order.left_to_ship().is_some_and(|left| left.iter().all(|n| *n == 0));
+                there.order.fulfilment = if is_all { Fulfilment::Shipped } else { Fulfilment::PartlyShipped };
+                self.changes.push((version, order.to_string(), version));
+            }
+            // Without keys it pays as often as it is told.
+            Effect::AnswerAfterSale { order, after_sale, answer } => {
+                let version = self.tick();
+                let Some(there) = self.orders.get_mut(order.as_str()) else { return refused("not_found") };
+                let Some(asked) = there.order.after_sales.iter_mut().find(|a| a.id == *after_sale) else { return refused("not_found") };
+                match answer {
+                    AfterSaleAnswer::Agree => asked.state = AfterSaleState::Refunded,
+                    AfterSaleAnswer::Refuse { reason } => (asked.state, asked.answer) = (AfterSaleState::Rejected, reason.clone()),
+                }
+                (there.order.version, there.order.after_sale) = (version, AfterState::Closed);
                 self.changes.push((version, order.to_string(), version));
             }
         }
@@ -228,9 +344,13 @@ impl Fake {
             old: Vec::new(),
             changes: Vec::new(),
             products: (1..=5).map(product).collect(),
+            comments: BTreeMap::new(),
+            old_comments: Vec::new(),
+            has_comments: true,
             pin: None,
             live: ReadLive { state: None, started_at_ms: None },
             coupons: HashMap::new(),
+            offers: HashMap::new(),
             applied: Vec::new(),
             keys: None,
             script: Vec::new(),
@@ -243,7 +363,14 @@ impl Fake {
             busy_for: Duration::from_millis(5),
             performed_at: Vec::new(),
         };
-        Self { world: Arc::new(Mutex::new(world)), store: Arc::default(), away: Arc::default(), hung: Arc::default() }
+        Self {
+            world: Arc::new(Mutex::new(world)),
+            store: Arc::default(),
+            away: Arc::default(),
+            hung: Arc::default(),
+            exchanges: Arc::default(),
+            door: Arc::default(),
+        }
     }
 
     pub fn world(&self) -> MutexGuard<'_, World> {
@@ -252,7 +379,17 @@ impl Fake {
 
     /// Compares with this store on each feed call.
     pub fn watch(&self, store: &Store) {
-        *self.store.lock().expect("store") = Some(store.clone());
+        self.watch_as(store, &super::local());
+    }
+
+    /// The same for another connection than the usual one.
+    pub fn watch_as(&self, store: &Store, connection: &ConnectionId) {
+        *self.store.lock().expect("store") = Some((store.clone(), connection.clone()));
+    }
+
+    /// Every exchange passes this door from now on.
+    pub fn behind(&self, door: &Arc<Door>) {
+        *self.door.lock().expect("door") = Some(Arc::clone(door));
     }
 
     pub fn knows_keys(&self) {
@@ -262,6 +399,16 @@ impl Fake {
     /// These faults happen next, one each.
     pub fn script(&self, faults: &[(Call, Fault)]) {
         self.world().script = faults.to_vec();
+    }
+
+    /// One more fault, after those that are still to come.
+    pub fn add(&self, call: Call, fault: Fault) {
+        self.world().script.push((call, fault));
+    }
+
+    /// Counts all exchanges as they begin.
+    pub fn exchanges(&self) -> watch::Receiver<u64> {
+        self.exchanges.subscribe()
     }
 
     /// Half of all exchanges go wrong in one of these ways.
@@ -290,12 +437,14 @@ impl Fake {
     /// The seal may claim nothing that is not stored.
     async fn check(&self) {
         let store = self.store.lock().expect("store").clone();
-        let Some(store) = store else { return };
-        let Ok(Some(seal)) = store.seal(&super::local(), Resource::Orders).await else { return };
+        let Some((store, connection)) = store else { return };
+        let Ok(Some(seal)) = store.seal(&connection, Resource::Orders).await else { return };
         let Some(up_to) = seal.complete_up_to_ms else { return };
         let due: Vec<_> = self.world().changes.iter().filter(|(at, ..)| *at <= up_to).cloned().collect();
         for (at, id, version) in due {
-            let stored = store.order(&super::local(), &OrderId::new(&id)).await.expect("read").map(|row| row.order.version);
+            // Closed meanwhile: this life is over, and the next one is looked at.
+            let Ok(row) = store.order(&connection, &OrderId::new(&id)).await else { return };
+            let stored = row.map(|row| row.order.version);
             if stored.is_none_or(|v| v < version) {
                 let what = format!("complete up to {up_to}, but {id} of {at} is stored at {stored:?} instead of {version}");
                 self.world().violations.push(what);
@@ -314,6 +463,11 @@ impl Fake {
     }
 
     async fn meet(&self, call: Call) -> Result<Option<Fault>, PlatformError> {
+        let door = self.door.lock().expect("door").clone();
+        if let Some(door) = door {
+            door.pass().await?;
+        }
+        self.exchanges.send_modify(|n| *n += 1);
         let lost = |sent| PlatformError::Unreachable { sent, detail: "fake".to_owned() };
         if self.away.load(Ordering::SeqCst) {
             *self.world().calls.entry(call).or_default() += 1;
@@ -328,6 +482,7 @@ impl Fake {
             Some(Fault::Lost) => Err(lost(Sent::Maybe)),
             Some(Fault::Busy) => Err(PlatformError::RateLimited { retry_after: self.world().busy_for }),
             Some(Fault::Nonsense) => Err(PlatformError::NotUnderstood { what: "fake".to_owned() }),
+            Some(Fault::SignedOut) => Err(PlatformError::Unauthenticated),
             Some(Fault::HangsBefore) => self.hang().await,
             other => Ok(other),
         }
@@ -369,7 +524,11 @@ fn page<T: Clone>(world: &World, cursor: Option<&str>, mut rows: Vec<(i64, T)>, 
 #[async_trait]
 impl Platform for Fake {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { pin: Capability::Native, issue_coupon: Capability::Native, ship: Capability::Native, go_live: Capability::Native }
+        let mut all = Capabilities::native();
+        if !self.world().has_comments {
+            all.comments = Capability::Unavailable { reason: "no_comments".to_owned() };
+        }
+        all
     }
 
     fn ahead_ms(&self) -> Option<i64> {
@@ -396,6 +555,12 @@ impl Platform for Fake {
             let (id, version) = (bad, row.order.version);
             read.unread.push(stallcast_model::UnreadRow { id, version, reason: "fake".to_owned(), raw_json: "{".to_owned() });
         }
+        if fault == Some(Fault::Unstamped) {
+            let last = world.orders.values().max_by_key(|o| o.order.version).map(|o| o.order.id.to_string());
+            if let Some(id) = last {
+                world.change_unstamped(&id);
+            }
+        }
         if fault == Some(Fault::Moves) {
             let first = world.orders.keys().next().cloned();
             if let Some(id) = first {
@@ -406,13 +571,23 @@ impl Platform for Fake {
     }
 
     fn earlier(&self, cursor: &str) -> Option<String> {
-        Some((cursor.parse::<i64>().ok()? - 20).max(0).to_string())
+        Some((cursor.parse::<i64>().ok()? - REACH).max(0).to_string())
     }
 
     async fn products(&self, cursor: Option<&str>) -> Result<FeedPage<ReceivedProduct>, PlatformError> {
-        let fault = self.meet(Call::Feed).await?;
+        let fault = self.meet(Call::Products).await?;
         let world = self.world();
         Ok(page(&world, cursor, world.products.iter().map(|p| (p.version, p.clone())).collect(), fault, Vec::new()))
+    }
+
+    async fn comments(&self, cursor: Option<&str>) -> Result<FeedPage<Comment>, PlatformError> {
+        let fault = self.meet(Call::Comments).await?;
+        let world = self.world();
+        Ok(page(&world, cursor, world.comments.values().map(|c| (c.version, c.clone())).collect(), fault, world.old_comments.clone()))
+    }
+
+    async fn comment(&self, id: &CommentId) -> Result<Option<Comment>, PlatformError> {
+        self.looked(|world| world.comments.get(id.as_str()).cloned()).await
     }
 
     async fn order(&self, id: &OrderId) -> Result<Option<ReceivedOrder>, PlatformError> {
@@ -421,6 +596,15 @@ impl Platform for Fake {
 
     async fn coupon(&self, id: &CouponId) -> Result<Option<ReadCoupon>, PlatformError> {
         self.looked(|world| world.coupons.get(id.as_str()).cloned()).await
+    }
+
+    async fn offer_change(&self, _: &ProductId, id: &ChangeId) -> Result<Option<ReadOffer>, PlatformError> {
+        let read = |world: &World| {
+            let read = world.offers.get(id.as_str())?.clone();
+            let product = world.products.iter().find(|p| p.product.id == read.product.product.id)?.clone();
+            Some(ReadOffer { product, read_at_ms: world.now, ..read })
+        };
+        self.looked(read).await
     }
 
     async fn pin(&self) -> Result<Option<ReadPin>, PlatformError> {
@@ -442,7 +626,7 @@ impl Platform for Fake {
             return Ok(());
         }
         if let Some(code) = self.world().refuse {
-            return Err(PlatformError::Refused { code: code.to_owned() });
+            return Err(PlatformError::refused(code));
         }
         if fault == Some(Fault::DoneLate) {
             let (late, effect, key) = (self.clone(), effect.clone(), key.to_owned());
@@ -455,6 +639,7 @@ impl Platform for Fake {
         self.world().apply(effect, key)?;
         match fault {
             Some(Fault::DoneThenLost) => Err(PlatformError::Unreachable { sent: Sent::Maybe, detail: "cut".to_owned() }),
+            Some(Fault::DoneThenNonsense) => Err(PlatformError::NotUnderstood { what: "fake".to_owned() }),
             Some(Fault::HangsAfter) => self.hang().await,
             _ => Ok(()),
         }

@@ -2,12 +2,16 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod door;
 pub mod fake;
+mod plain_sealer;
 
+use plain_sealer::PlainSealer;
+use serde_json::{Value, json};
 use stallcast_clock::SystemClock;
-use stallcast_model::{Capabilities, Capability, ConnectionId, Currency};
+use stallcast_model::{Capabilities, ConnectionId, Currency};
 use stallcast_platform::Platform;
-use stallcast_store::{Connection, SealError, Sealer, Store, StoreOptions};
+use stallcast_store::{Connection, Store, StoreOptions};
 use stallcast_sync::{ConnectionSync, Pace, SyncEvent, SyncOptions, Timing};
 use std::path::Path;
 use std::sync::Arc;
@@ -18,18 +22,6 @@ use tokio::sync::broadcast::error::RecvError;
 /// A hang guard, not a promise.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
-#[derive(Debug)]
-struct PlainSealer;
-
-impl Sealer for PlainSealer {
-    fn seal(&self, _: &str, plain: &[u8]) -> Result<Vec<u8>, SealError> {
-        Ok(plain.to_vec())
-    }
-    fn open(&self, _: &str, sealed: &[u8]) -> Result<Vec<u8>, SealError> {
-        Ok(sealed.to_vec())
-    }
-}
-
 pub fn local() -> ConnectionId {
     ConnectionId::new("local")
 }
@@ -37,12 +29,16 @@ pub fn local() -> ConnectionId {
 pub async fn open(data: &Path) -> Store {
     let options = StoreOptions { path: data.join("stallcast.db"), sealer: Arc::new(PlainSealer), clock: Arc::new(SystemClock) };
     let store = Store::open(options).await.expect("store");
-    let capabilities =
-        Capabilities { pin: Capability::Native, issue_coupon: Capability::Native, ship: Capability::Native, go_live: Capability::Native };
-    let connection =
-        Connection { id: local(), kind: "local".to_owned(), name: "店".to_owned(), capabilities, currency: Some(Currency::Cny) };
-    store.put_connection(&connection).await.expect("connection");
+    connect(&store, &local(), "店").await;
     store
+}
+
+/// Makes a connection known to the store.
+pub async fn connect(store: &Store, id: &ConnectionId, name: &str) {
+    let capabilities = Capabilities::native();
+    let connection =
+        Connection { id: id.clone(), kind: "local".to_owned(), name: name.to_owned(), capabilities, currency: Some(Currency::Cny) };
+    store.put_connection(&connection).await.expect("connection");
 }
 
 /// Times that let a test see many rounds.
@@ -61,10 +57,19 @@ pub fn quick() -> Timing {
 }
 
 pub fn start(store: &Store, platform: Arc<dyn Platform>, timing: Timing) -> (ConnectionSync, Receiver<SyncEvent>) {
+    start_as(store, platform, timing, local())
+}
+
+pub fn start_as(
+    store: &Store,
+    platform: Arc<dyn Platform>,
+    timing: Timing,
+    connection: ConnectionId,
+) -> (ConnectionSync, Receiver<SyncEvent>) {
     ConnectionSync::start(SyncOptions {
         store: store.clone(),
         platform,
-        connection: local(),
+        connection,
         clock: Arc::new(SystemClock),
         pace: Pace::Idle,
         timing,
@@ -82,4 +87,30 @@ pub async fn until<F: Future<Output = bool>>(events: &mut Receiver<SyncEvent>, w
         }
     };
     assert!(tokio::time::timeout(LIMIT, waiting).await.is_ok(), "never happened: {what}");
+}
+
+/// Buys one piece of something that a shop has and pays it; the order's id.
+pub async fn buy_something(url: &str, key: &str) -> String {
+    let products: Value = reqwest::get(format!("{url}/api/products")).await.expect("ask").json().await.expect("json");
+    let skus = products["products"].as_array().expect("products").iter().map(|p| &p["skus"][0]);
+    let sku = skus.filter(|s| s["stock"].as_i64() > Some(3)).find_map(|s| s["id"].as_str()).expect("something to buy");
+    buy(url, sku, key).await.expect("bought")
+}
+
+/// Buys one piece and pays it; the order's id. `None` while the shop is away.
+pub async fn buy(url: &str, sku: &str, key: &str) -> Option<String> {
+    let http = reqwest::Client::new();
+    let order = http
+        .post(format!("{url}/api/orders"))
+        .header("X-Viewer", "viewer-1234")
+        .header("Idempotency-Key", key)
+        .json(&json!({ "lines": [{ "skuId": sku, "quantity": 1 }], "buyer": { "name": "林小姐", "phone": "13800138000", "address": "杭州" } }))
+        .send()
+        .await
+        .ok()?;
+    let order: Value = order.json().await.ok()?;
+    let id = order["id"].as_str()?.to_owned();
+    let pay = http.post(format!("{url}/api/orders/{id}/pay")).header("X-Viewer", "viewer-1234").json(&json!({ "provider": "dummy" }));
+    pay.send().await.ok()?;
+    Some(id)
 }
