@@ -3,10 +3,14 @@
 //! `clap` only splits words; every value is checked here, so that a wrong one gets one sentence with the next step in
 //! both languages and a stable code.
 
+use crate::destinations::check_address;
 use crate::error::StudioError;
+use crate::presets::{self, Preset};
+use crate::selling_args::{CouponArgs, OrdersArgs, PriceArgs, ShopsArgs, StockArgs};
+use crate::view::NoteView;
 use clap::{Args, Parser, Subcommand};
-use secrecy::SecretString;
-use stallcast_engine::protocol::{CameraChoice, Configuration, Destination, MicChoice, Recording};
+use secrecy::{ExposeSecret, SecretString};
+use stallcast_engine::protocol::{CameraChoice, Configuration, Destination, EncoderChoice, EncoderLimits, MicChoice, Recording};
 use stallcast_media::Canvas;
 use std::io::Read;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -45,6 +49,20 @@ pub enum Subcommands {
     Status(OutputArgs),
     /// End the show that runs on this data folder, finishing its recording.
     End(OutputArgs),
+    /// Show the bag of the open studio, or change it: add PRODUCT, remove NUMBER, up NUMBER, down NUMBER. A number keeps its product.
+    Bag(BagArgs),
+    /// Explain a NUMBER of the bag, the next one, or end the explanation. For a key, a pedal, a script.
+    Explain(ExplainArgs),
+    /// Change the price of a NUMBER in the bag of the open studio, and wait until the shop has it.
+    Price(PriceArgs),
+    /// Let pieces of a NUMBER in the bag of the open studio come or go, and wait until the shop has it.
+    Stock(StockArgs),
+    /// Show the coupons of the open studio, issue one (issue AMOUNT) or end one early (end ID).
+    Coupon(CouponArgs),
+    /// Show the orders that wait for you, send one (ship ORDER), or answer what its buyer asked for (agree ORDER, refuse ORDER).
+    Orders(OrdersArgs),
+    /// Show the shops whose orders come into this studio, add that of another one in the same network (add URL), rename or remove one.
+    Shops(ShopsArgs),
     /// Run only the media process. The window and `live` start it by themselves.
     Engine,
     /// Run only the local shop. The window and `live --shop` start it by themselves.
@@ -54,6 +72,31 @@ pub enum Subcommands {
 /// How to print.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct OutputArgs {
+    /// Print one JSON document on standard output.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `bag`.
+#[derive(Debug, Clone, Args)]
+pub struct BagArgs {
+    /// add, remove, up or down; without it the bag is shown.
+    #[arg(value_name = "ACTION", requires = "what")]
+    pub action: Option<String>,
+    /// Number in the bag; for add, the product's id or the number it had.
+    #[arg(value_name = "NUMBER|PRODUCT")]
+    pub what: Option<String>,
+    /// Print one JSON document on standard output.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `explain`.
+#[derive(Debug, Clone, Args)]
+pub struct ExplainArgs {
+    /// Number in the bag, next or end.
+    #[arg(value_name = "NUMBER|next|end")]
+    pub what: String,
     /// Print one JSON document on standard output.
     #[arg(long)]
     pub json: bool,
@@ -91,6 +134,9 @@ pub struct LiveArgs {
     /// Encode without delay (x264 zerolatency, no B-frames); the picture needs more bits.
     #[arg(long)]
     pub low_latency: bool,
+    /// What encodes the picture: auto (hardware that has passed its probe, else x264) or software (x264).
+    #[arg(long, value_name = "auto|software", default_value = "auto")]
+    pub encoder: String,
     /// Push to this RTMP address (rtmp:// or rtmps://); repeat for up to four. Keys belong in --key-file.
     #[arg(long, value_name = "URL")]
     pub to: Vec<String>,
@@ -100,7 +146,11 @@ pub struct LiveArgs {
     /// Record into this file. After a restart of the media process it goes on as FILE.part2.mp4.
     #[arg(long, value_name = "FILE.mp4")]
     pub record: Option<PathBuf>,
-    /// Replace the recording if it is already there.
+    /// Record the picture without overlays (no cards, coupons) too, with the same sound. Default: beside the recording as
+    /// NAME.clean.mp4. Never holds up the show or its recording.
+    #[arg(long, value_name = "FILE.mp4", num_args = 0..=1)]
+    pub clean_feed: Option<Option<PathBuf>>,
+    /// Replace the recording and the clean feed if they are already there.
     #[arg(long)]
     pub overwrite: bool,
     /// Open the local shop with its viewer page.
@@ -133,6 +183,8 @@ pub struct LivePlan {
     pub destinations: Vec<Destination>,
     /// Recording from the start.
     pub recording: Option<Recording>,
+    /// The picture without overlays, from the start.
+    pub clean_feed: Option<Recording>,
     /// Where the shop listens, if it is wanted; the inner `None` is the default address.
     pub shop: Option<Option<SocketAddr>>,
     /// SKU to explain, or `first`.
@@ -141,6 +193,10 @@ pub struct LivePlan {
     pub for_s: Option<u64>,
     /// Join a show that already runs.
     pub attach: bool,
+    /// What the destinations demand of the encoder: platforms are told by their hosts.
+    pub limits: EncoderLimits,
+    /// What a person must know of a destination before the show: its host, and what it is.
+    pub notes: Vec<(String, NoteView)>,
 }
 
 impl LivePlan {
@@ -159,6 +215,7 @@ impl LivePlan {
             video_kbps: number("--video-kbps", &args.video_kbps, 100, 20_000)?,
             audio_kbps: number("--audio-kbps", &args.audio_kbps, 32, 320)?,
             low_latency: args.low_latency,
+            encoder: encoder(&args.encoder)?,
             language: language.to_owned(),
         };
         let needs = |option: &str, given: bool, needed: &str, there: bool| {
@@ -166,26 +223,39 @@ impl LivePlan {
         };
         needs("--listen", args.listen.is_some(), "--shop", args.shop)?;
         needs("--pin", args.pin.is_some(), "--shop", args.shop)?;
-        needs("--overwrite", args.overwrite, "--record", args.record.is_some())?;
+        let clean_beside = matches!(args.clean_feed, Some(None));
+        needs("--clean-feed", clean_beside, "--record", args.record.is_some())?;
+        needs("--overwrite", args.overwrite, "--record", args.record.is_some() || args.clean_feed.is_some())?;
         needs("--key-file", args.key_file.is_some(), "--to", !args.to.is_empty())?;
         if args.to.len() > MOST_DESTINATIONS {
             return Err(StudioError::new("too_many_destinations").with("most", MOST_DESTINATIONS));
         }
         let for_s = args.for_.as_deref().map(duration_s).transpose()?;
         let shop = if args.shop { Some(args.listen.as_deref().map(address).transpose()?) } else { None };
+        // What an address alone can tell is told before files are looked at; a key may follow from --key-file.
         for url in &args.to {
-            check_url(url)?;
+            check_address(url, Some("key"))?;
         }
         if args.to.is_empty() && args.record.is_none() && !args.shop && !args.attach {
             return Err(StudioError::new("no_output"));
         }
         let recording = args.record.as_ref().map(|path| recording(path, args.overwrite)).transpose()?;
+        let clean_feed = match (&args.clean_feed, &recording) {
+            (Some(Some(path)), _) => Some(self::recording(path, args.overwrite)?),
+            (Some(None), Some(beside)) => Some(self::recording(&clean_of(&beside.path), args.overwrite)?),
+            _ => None,
+        };
+        if let (Some(recording), Some(clean)) = (&recording, &clean_feed)
+            && same_file(&recording.path, &clean.path)
+        {
+            return Err(StudioError::new("clean_feed_same").with("path", clean.path.display()));
+        }
         for path in [file_of(&configuration.camera), mic_file_of(&configuration.mic)].into_iter().flatten() {
             if !path.is_file() {
                 return Err(StudioError::new("file_missing").with("path", path.display()));
             }
             // --overwrite must never eat the clip that is being shown.
-            if recording.as_ref().is_some_and(|r| same_file(&r.path, path)) {
+            if recording.iter().chain(&clean_feed).any(|r| same_file(&r.path, path)) {
                 return Err(StudioError::new("file_exists").with("path", path.display()));
             }
         }
@@ -193,6 +263,15 @@ impl LivePlan {
             Some(path) => read_keys(path, args.to.len())?,
             None => vec![None; args.to.len()],
         };
+        let mut hosts = Vec::new();
+        for (url, key) in args.to.iter().zip(&keys) {
+            hosts.push(check_address(url, key.as_ref().map(ExposeSecret::expose_secret))?.host().to_owned());
+        }
+        let known = || hosts.iter().filter_map(|host| Some((host, presets::by_host(host)?)));
+        let limits = presets::limits(known().map(|(_, preset)| preset), configuration.canvas);
+        let note =
+            |(host, preset): (&String, &Preset)| preset.notes(&configuration).into_iter().map(|n| (host.clone(), n)).collect::<Vec<_>>();
+        let notes = known().flat_map(note).collect();
         let destinations = args
             .to
             .iter()
@@ -200,7 +279,18 @@ impl LivePlan {
             .enumerate()
             .map(|(n, (url, key))| Destination { id: format!("to-{}", n + 1), url: SecretString::from(url.clone()), key })
             .collect();
-        Ok(Self { configuration, destinations, recording, shop, pin: args.pin.clone(), for_s, attach: args.attach })
+        Ok(Self {
+            configuration,
+            destinations,
+            recording,
+            clean_feed,
+            shop,
+            pin: args.pin.clone(),
+            for_s,
+            attach: args.attach,
+            limits,
+            notes,
+        })
     }
 
     /// Something would leave this machine or reach a file.
@@ -265,6 +355,14 @@ fn canvas(text: &str, fps: u32) -> Result<Canvas, StudioError> {
     }
 }
 
+fn encoder(text: &str) -> Result<EncoderChoice, StudioError> {
+    match text {
+        "auto" => Ok(EncoderChoice::Auto),
+        "software" => Ok(EncoderChoice::Software),
+        _ => Err(StudioError::new("bad_value").with("name", "--encoder").with("detail", format!("{text} (auto, software)"))),
+    }
+}
+
 fn number(option: &str, text: &str, least: u32, most: u32) -> Result<u32, StudioError> {
     let bad = || StudioError::new("bad_value").with("name", option).with("detail", format!("{text} ({least}–{most})"));
     let n: u32 = text.parse().map_err(|_| bad())?;
@@ -317,31 +415,6 @@ pub fn address(text: &str) -> Result<SocketAddr, StudioError> {
     text.parse().or_else(|_| text.to_socket_addrs().map_err(|_| bad())?.next().ok_or_else(bad))
 }
 
-/// An RTMP address with a host and an application, no spaces, nothing hidden.
-///
-/// # Errors
-/// `bad_url`; its detail never holds the path, where a key may stand.
-pub fn check_url(text: &str) -> Result<url::Url, StudioError> {
-    let bad = |detail: &str| StudioError::new("bad_url").with("detail", detail);
-    if text.len() > 2048 {
-        return Err(bad("> 2048"));
-    }
-    if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(bad("␠"));
-    }
-    let url = url::Url::parse(text).map_err(|_| bad(if text.contains("://") { "://" } else { "rtmp:// ?" }))?;
-    if !matches!(url.scheme(), "rtmp" | "rtmps") {
-        return Err(bad(&format!("{}://", url.scheme())));
-    }
-    if url.host_str().is_none_or(str::is_empty) {
-        return Err(bad(&format!("{}:// ?", url.scheme())));
-    }
-    if url.path().trim_matches('/').is_empty() {
-        return Err(bad(&format!("{}://{}/ ?", url.scheme(), url.host_str().unwrap_or_default())));
-    }
-    Ok(url)
-}
-
 fn recording(path: &Path, overwrite: bool) -> Result<Recording, StudioError> {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     if path.extension().is_none_or(|e| !e.eq_ignore_ascii_case("mp4")) {
@@ -354,6 +427,11 @@ fn recording(path: &Path, overwrite: bool) -> Result<Recording, StudioError> {
         return Err(StudioError::new("path_unwritable").with("path", path.display()));
     }
     Ok(Recording { path, overwrite })
+}
+
+/// The clean feed's file beside a recording: `NAME.clean.mp4`.
+pub(crate) fn clean_of(recording: &Path) -> PathBuf {
+    recording.with_extension("clean.mp4")
 }
 
 fn same_file(a: &Path, b: &Path) -> bool {

@@ -61,6 +61,7 @@ fn every_option_has_a_real_help_text() {
         "to",
         "key-file",
         "record",
+        "clean-feed",
         "overwrite",
         "shop",
         "listen",
@@ -101,6 +102,9 @@ fn wrong_values_are_usage_errors_with_a_code() {
         (vec!["--overwrite"], "needs_option"),
         (vec!["--shop", "--listen", "nonsense"], "bad_address"),
         (vec!["--record", "show.mkv"], "bad_record"),
+        (vec!["--clean-feed"], "needs_option"),
+        (vec!["--clean-feed", "clean.mkv"], "bad_record"),
+        (vec!["--record", "show.mp4", "--clean-feed", "./show.mp4"], "clean_feed_same"),
         (vec!["--to", "rtmp://h/a", "--to", "rtmp://h/a", "--to", "rtmp://h/a", "--to", "rtmp://h/a"], "too_many_destinations"),
     ] {
         assert_eq!(with(&words), (code.to_owned(), 2), "{words:?}");
@@ -111,15 +115,69 @@ fn wrong_values_are_usage_errors_with_a_code() {
 }
 
 #[test]
+fn the_clean_feed_goes_beside_the_recording_or_where_it_is_told_to() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let (show, clean, other) = (at("show.mp4"), at("show.clean.mp4"), at("b.mp4"));
+    let path = |words: &[&str]| LivePlan::new(&live(words), "en").map(|plan| plan.clean_feed.map(|r| r.path.display().to_string()));
+    assert_eq!(path(&["--record", &show]).expect("plan"), None, "only when it is asked for");
+    assert_eq!(path(&["--record", &show, "--clean-feed", "--shop"]).expect("plan"), Some(clean.clone()));
+    assert_eq!(path(&["--record", &show, "--clean-feed", &other]).expect("plan"), Some(other.clone()));
+    assert_eq!(path(&["--shop", "--clean-feed", &other]).expect("no recording is needed"), Some(other.clone()));
+    assert_eq!(path(&["--clean-feed", &other]).expect_err("a show needs somewhere to go").code(), "no_output");
+    std::fs::write(&clean, "x").expect("written");
+    assert_eq!(path(&["--record", &show, "--clean-feed"]).expect_err("what exists is not touched").code(), "file_exists");
+    assert_eq!(path(&["--record", &show, "--clean-feed", "--overwrite"]).expect("plan"), Some(clean));
+}
+
+#[test]
 fn addresses_must_be_rtmp_and_their_path_is_never_repeated() {
     for url in ["http://h/app", "rtmp:/h/app", "h/app", "rtmp://", "rtmp:///app", "rtmp://h", "rtmp://h/", "rtmp://h/a b", "srt://h/a"] {
         assert_eq!(refused(&["--to", url]), ("bad_url".to_owned(), 2), "{url}");
     }
-    let e = check_url("https://live.example/app/canary-key").expect_err("scheme");
-    assert!(!format!("{e}").contains("canary"));
-    for url in ["rtmp://h/app", "rtmps://h:443/app/key?a=b", "rtmp://[::1]:1935/live"] {
-        assert!(check_url(url).is_ok(), "{url}");
+    for url in ["https://live.example/app/canary-key", "rtmp://h/canary", "rtmp://u:canary@h/app/k", "canary"] {
+        let e = LivePlan::new(&live(&["--to", url]), "en").expect_err(url);
+        assert!(!format!("{e} {}", e.sentence(crate::Language::En)).contains("canary"), "{url}");
     }
+    for url in ["rtmp://h/app/key", "rtmps://h:443/app/key?a=b", "rtmp://[::1]:1935/live/k"] {
+        assert!(LivePlan::new(&live(&["--to", url]), "en").is_ok(), "{url}");
+    }
+}
+
+#[test]
+fn every_broken_rule_of_an_address_has_its_own_sentence() {
+    let mut said = std::collections::BTreeSet::new();
+    for (url, rule) in [
+        ("http://www.douyin.example/live", "page"),
+        ("https://pull.example/live/a.m3u8", "play"),
+        ("srt://h:9000", "srt"),
+        ("webrtc://h/live/k", "scheme"),
+        ("h/live/k", "no_scheme"),
+        ("rtmp://h:99999/live/k", "host"),
+        ("rtmp://u:p@h/live/k", "user"),
+        ("rtmp://h", "app"),
+        ("rtmp://h/live", "key"),
+        ("rtmp://h/li ve/k", "blank"),
+    ] {
+        let e = LivePlan::new(&live(&["--to", url]), "en").expect_err(url);
+        assert_eq!((e.code(), e.params()["rule"].as_str()), ("bad_url", rule), "{url}");
+        for language in [crate::Language::Zh, crate::Language::En] {
+            assert!(said.insert(e.sentence(language)), "{rule} says what another one says");
+        }
+    }
+}
+
+#[test]
+fn a_known_host_changes_the_encoder_and_says_so() {
+    let plan = |words: &[&str]| LivePlan::new(&live(words), "en").expect("plan");
+    let strict = plan(&["--to", "rtmp://live.twitch.tv/app/k", "--video-kbps", "9000", "--canvas", "1280x720"]);
+    assert_eq!(strict.limits.video(9000), 6000);
+    assert_eq!(
+        strict.notes.iter().map(|(host, n)| (host.as_str(), n.code.as_str())).collect::<Vec<_>>(),
+        [("live.twitch.tv", "lowered_video")]
+    );
+    let own = plan(&["--to", "rtmp://127.0.0.1/app/k", "--video-kbps", "9000"]);
+    assert_eq!((own.limits, own.notes.len()), (EncoderLimits::default(), 0));
 }
 
 #[test]
@@ -151,7 +209,7 @@ fn key_files_match_destinations_line_by_line() {
     let dir = tempfile::tempdir().expect("dir");
     let path = dir.path().join("keys");
     let keys = path.display().to_string();
-    let two = ["--to", "rtmp://h/a", "--to", "rtmp://h/b", "--key-file", keys.as_str()];
+    let two = ["--to", "rtmp://h/a/x", "--to", "rtmp://h/b/y", "--key-file", keys.as_str()];
     assert_eq!(refused(&two), ("key_file_missing".to_owned(), 3));
     let read = |text: &str| {
         std::fs::write(&path, text).expect("write");

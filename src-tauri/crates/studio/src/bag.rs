@@ -4,7 +4,7 @@ use crate::error::StudioError;
 use crate::present;
 use crate::rows::{self, BagRow};
 use crate::studio::{Studio, logged};
-use crate::view::{BagItemView, StudioEvent, UiError};
+use crate::view::{BagItemView, CandidateView, CandidatesView, StudioEvent, UiError};
 use stallcast_engine::protocol::{Command, Overlay};
 use stallcast_model::Product;
 use std::time::Duration;
@@ -18,9 +18,10 @@ fn view(row: &BagRow, next: Option<u32>) -> Option<BagItemView> {
     let sku = row.product.lead_sku()?;
     Some(BagItemView {
         number: row.item.number,
+        connection_id: row.connection.clone(),
         product_id: row.item.product.to_string(),
         title: row.product.title.clone(),
-        picture: present::picture_address(&row.product),
+        picture: present::picture_address(&row.connection, &row.product),
         price: present::money(sku.price),
         old_price: sku.old_price.map(present::money),
         stock: row.product.stock().map(present::pieces),
@@ -28,15 +29,52 @@ fn view(row: &BagRow, next: Option<u32>) -> Option<BagItemView> {
         explaining_since_ms: row.item.explaining_since_ms.map(present::ms),
         explained_ms: present::ms(row.item.explained_ms),
         is_next: next == Some(row.item.number),
-        pin: row.pin.as_ref().map(rows::Intent::view),
+        pin: row.pin.as_ref().map(|pin| pin.view_of(&names(row))),
+        skus: row.product.skus.iter().map(present::sku).collect(),
+        change: row.change.as_ref().map(|change| present::offer_change(&change.row, change.intent.view_of(&names(row)))),
     })
 }
 
-/// The next to explain: the first after the present one that was not explained and is not sold out, else from the top.
+/// What a sentence calls a product by.
+fn names(row: &BagRow) -> [(&str, &dyn std::fmt::Display); 2] {
+    [("number", &row.item.number), ("title", &row.product.title)]
+}
+
+/// The next to explain, in the order of the queue: the first behind the present one that was not explained and is not sold
+/// out, else from the top.
 fn next_number(rows: &[BagRow]) -> Option<u32> {
-    let waiting = |r: &&BagRow| r.item.explaining_since_ms.is_none() && r.item.explained_ms == 0 && r.product.stock() != Some(0);
-    let now = rows.iter().find(|r| r.item.explaining_since_ms.is_some()).map_or(0, |r| r.item.number);
-    rows.iter().filter(|r| r.item.number > now).find(waiting).or_else(|| rows.iter().find(waiting)).map(|r| r.item.number)
+    let waiting = |r: &&BagRow| r.item.explaining_since_ms.is_none() && r.item.explained_ms == 0 && can_be_sold(r);
+    behind(rows).iter().find(waiting).or_else(|| rows.iter().find(waiting)).map(|r| r.item.number)
+}
+
+/// What one key goes on to: the next to explain; once all were, the next behind the present one that can be sold.
+fn following(rows: &[BagRow]) -> Option<u32> {
+    next_number(rows).or_else(|| behind(rows).iter().find(|r| can_be_sold(r)).map(|r| r.item.number))
+}
+
+fn can_be_sold(row: &BagRow) -> bool {
+    row.product.stock() != Some(0)
+}
+
+/// The queue behind what is being explained; all of it when nothing is.
+fn behind(rows: &[BagRow]) -> &[BagRow] {
+    let now = rows.iter().position(|r| r.item.explaining_since_ms.is_some());
+    rows.get(now.map_or(0, |at| at + 1)..).unwrap_or_default()
+}
+
+/// Rows of a list that a person looks through; a word finds the others.
+const CANDIDATES: u32 = 200;
+
+fn candidate(row: &rows::Candidate) -> Option<CandidateView> {
+    Some(CandidateView {
+        connection_id: row.connection.to_string(),
+        product_id: row.product.id.to_string(),
+        number: row.number,
+        title: row.product.title.clone(),
+        picture: present::picture_address(row.connection.as_str(), &row.product),
+        price: present::money(row.product.lead_sku()?.price),
+        stock: row.product.stock().map(present::pieces),
+    })
 }
 
 impl Studio {
@@ -65,10 +103,101 @@ impl Studio {
         self.pin(number).await.map_err(logged("pin"))
     }
 
-    async fn pin(&self, number: u32) -> Result<(), StudioError> {
+    pub(crate) async fn pin(&self, number: u32) -> Result<(), StudioError> {
         rows::pin(&self.inner.store, number, self.now_ms(), self.program_ms()).await?;
         self.pin_changed().await;
         Ok(())
+    }
+
+    /// Explains what comes next in the queue, and says which number that is.
+    ///
+    /// # Errors
+    /// `no_next` when nothing that can be sold is left.
+    pub async fn explain_next(&self) -> Result<u32, UiError> {
+        self.pin_next().await.map_err(logged("next"))
+    }
+
+    pub(crate) async fn pin_next(&self) -> Result<u32, StudioError> {
+        let number = following(&self.bag_rows().await).ok_or_else(|| StudioError::new("no_next"))?;
+        self.pin(number).await?;
+        Ok(number)
+    }
+
+    /// Products of the shops that are not in the bag: those that had the number `text`, or have its words in their title;
+    /// for an empty text first those that had a number, then by title.
+    ///
+    /// # Errors
+    /// `internal` when they cannot be read.
+    pub async fn bag_candidates(&self, text: String) -> Result<CandidatesView, UiError> {
+        self.candidates(&text, CANDIDATES).await.map_err(logged("candidates"))
+    }
+
+    /// Those that can be put into the bag, at most so many.
+    pub(crate) async fn candidates(&self, text: &str, limit: u32) -> Result<CandidatesView, StudioError> {
+        let found = rows::bag_candidates(&self.inner.store, text, limit).await?;
+        Ok(CandidatesView { rows: found.rows.iter().filter_map(candidate).collect(), more: found.more })
+    }
+
+    /// Puts a product at the end of the queue, and says its number: the one it had, else one that nothing ever had.
+    ///
+    /// # Errors
+    /// `not_found`, `bag_full`.
+    pub async fn add_to_bag(&self, connection_id: String, product_id: String) -> Result<u32, UiError> {
+        self.take_into_bag(&connection_id, &product_id).await.map_err(logged("add"))
+    }
+
+    pub(crate) async fn take_into_bag(&self, connection: &str, product: &str) -> Result<u32, StudioError> {
+        let number = rows::add_to_bag(&self.inner.store, connection, product, self.now_ms()).await?;
+        self.bag_changed().await;
+        Ok(number)
+    }
+
+    /// Takes a number out of the bag; an explanation of it ends. Nothing else ever gets that number.
+    ///
+    /// # Errors
+    /// `not_found` for a number that is not in the bag.
+    pub async fn remove_from_bag(&self, number: u32) -> Result<(), UiError> {
+        self.take_out_of_bag(number).await.map_err(logged("remove"))
+    }
+
+    pub(crate) async fn take_out_of_bag(&self, number: u32) -> Result<(), StudioError> {
+        rows::remove_from_bag(&self.inner.store, number, self.now_ms(), self.program_ms()).await?;
+        self.pin_changed().await;
+        self.publish_orders().await;
+        Ok(())
+    }
+
+    /// Moves a number in the queue, towards its end if positive. Numbers stay.
+    ///
+    /// # Errors
+    /// `not_found` for a number that is not in the bag.
+    pub async fn move_in_bag(&self, number: u32, by: i32) -> Result<(), UiError> {
+        self.shift_in_bag(number, by).await.map_err(logged("move"))
+    }
+
+    pub(crate) async fn shift_in_bag(&self, number: u32, by: i32) -> Result<(), StudioError> {
+        rows::move_in_bag(&self.inner.store, number, by, self.now_ms()).await?;
+        self.publish_bag().await;
+        Ok(())
+    }
+
+    /// Orders show the numbers of the bag.
+    async fn bag_changed(&self) {
+        self.publish_bag().await;
+        self.publish_orders().await;
+    }
+
+    /// Writes down that the explained product is in the picture now: what is known if this process dies.
+    pub(crate) async fn note_span(&self) {
+        {
+            let picture = self.hub().picture();
+            if !picture.open || picture.overlay.card.is_none() {
+                return;
+            }
+        }
+        if let Err(e) = rows::span_seen(&self.inner.store, self.now_ms(), self.program_ms()).await {
+            tracing::warn!(error = %e, "the running explanation was not noted");
+        }
     }
 
     /// Ends the explanation: the card leaves the picture, and the platform is told.
@@ -134,8 +263,8 @@ impl Studio {
         let explained = rows.iter().find(|r| r.item.explaining_since_ms.is_some());
         self.follow_pace(explained.is_some());
         let card = explained.and_then(|row| {
-            let confirmed = self.confirmed_ms().unwrap_or(0).max(row.product.confirmed_at_ms);
-            present::card(row.item.number, &row.product, row.stock_of, confirmed, now)
+            let confirmed = self.confirmed_ms(&row.connection).unwrap_or(0).max(row.product.confirmed_at_ms);
+            present::card(row, confirmed, now)
         });
         let overlay = Overlay { card, coupon: self.coupon_ribbon(now).await };
         let before = self.hub().picture().overlay.clone();
@@ -147,7 +276,11 @@ impl Studio {
         // An empty attachment with the same key keeps the picture that is there.
         let attachment = match explained.filter(|_| new_picture) {
             // It was read ahead; where not, the card does not wait for a slow shop.
-            Some(row) => tokio::time::timeout(PICTURE_WAIT, self.picture_of(&row.product)).await.ok().flatten().map(|(_, bytes)| bytes),
+            Some(row) => tokio::time::timeout(PICTURE_WAIT, self.picture_of(&row.connection, &row.product))
+                .await
+                .ok()
+                .flatten()
+                .map(|(_, bytes)| bytes),
             None => None,
         };
         let missing = new_picture && attachment.is_none();
@@ -166,15 +299,14 @@ impl Studio {
     }
 
     /// The picture of a product, with its type; `None` when it has none or the shop does not answer.
-    pub async fn product_picture(&self, product_id: &str) -> Option<(String, bytes::Bytes)> {
-        let rows = self.bag_rows().await;
-        let product = rows.iter().find(|r| r.product.id.as_str() == product_id).map(|r| r.product.clone())?;
-        self.picture_of(&product).await
+    pub async fn product_picture(&self, connection_id: &str, product_id: &str) -> Option<(String, bytes::Bytes)> {
+        let product = rows::product(&self.inner.store, connection_id, product_id).await.map_err(logged("picture")).ok()??;
+        self.picture_of(connection_id, &product).await
     }
 
-    async fn picture_of(&self, product: &Product) -> Option<(String, bytes::Bytes)> {
+    async fn picture_of(&self, connection: &str, product: &Product) -> Option<(String, bytes::Bytes)> {
         product.picture.as_ref()?;
-        self.inner.selling.get()?.picture(product).await
+        self.shops().of(connection)?.picture(product).await
     }
 }
 
@@ -197,6 +329,8 @@ mod tests {
             },
             stock_of: None,
             pin: None,
+            connection: "local".to_owned(),
+            change: None,
         }
     }
 
@@ -207,5 +341,18 @@ mod tests {
         let rows = [row(1, 0, false, 1), row(2, 0, true, 1), row(3, 9, false, 1)];
         assert_eq!(next_number(&rows), Some(1), "around the end to the top");
         assert_eq!(next_number(&[row(1, 9, false, 1)]), None);
+        // The queue decides, not the number.
+        let rows = [row(7, 0, false, 1), row(2, 0, true, 1), row(9, 0, false, 1), row(3, 0, false, 1)];
+        assert_eq!((next_number(&rows), following(&rows)), (Some(9), Some(9)));
+        assert_eq!(next_number(&[row(3, 0, false, 1), row(5, 0, true, 1)]), Some(3));
+    }
+
+    #[test]
+    fn once_all_were_explained_one_key_still_goes_on() {
+        let rows = [row(1, 9, false, 1), row(2, 0, true, 1), row(3, 9, false, 0), row(4, 9, false, 1)];
+        assert_eq!((next_number(&rows), following(&rows)), (None, Some(4)), "3 is sold out");
+        let rows = [row(1, 9, false, 1), row(4, 0, true, 1)];
+        assert_eq!(following(&rows), None, "the end of the queue is said, not skipped");
+        assert_eq!(following(&[row(1, 0, false, 0)]), None);
     }
 }

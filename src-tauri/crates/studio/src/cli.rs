@@ -4,7 +4,7 @@ use crate::args::{CommandLine, LiveArgs, LivePlan, ShopArgs, Subcommands};
 use crate::error::StudioError;
 use crate::messages::Language;
 use crate::output::Terminal;
-use crate::{Redactor, StudioOptions, folder, headless, logging, process, report};
+use crate::{Redactor, StudioOptions, bag_command, folder, headless, logging, process, report, selling_command, shops_command};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
 use std::ffi::OsString;
@@ -53,6 +53,19 @@ fn run(words: &[OsString], window: impl FnOnce(WindowOptions) -> ExitCode) -> Ex
         Some(Subcommands::Devices(_)) => report::devices(terminal),
         Some(Subcommands::Status(_)) => caller.with_runtime("command", false, |_| report::status(&caller.data, terminal)),
         Some(Subcommands::End(_)) => caller.with_runtime("command", false, |_| report::end(&caller.data, terminal)),
+        Some(Subcommands::Bag(args)) => caller.with_runtime("command", false, |_| bag_command::bag(&caller.data, &args, terminal)),
+        Some(Subcommands::Explain(args)) => caller.with_runtime("command", false, |_| bag_command::explain(&caller.data, &args, terminal)),
+        Some(Subcommands::Price(args)) => caller.with_runtime("command", false, |_| selling_command::price(&caller.data, &args, terminal)),
+        Some(Subcommands::Stock(args)) => caller.with_runtime("command", false, |_| selling_command::stock(&caller.data, &args, terminal)),
+        Some(Subcommands::Coupon(args)) => {
+            caller.with_runtime("command", false, |_| selling_command::coupon(&caller.data, &args, terminal))
+        }
+        Some(Subcommands::Orders(args)) => {
+            caller.with_runtime("command", false, |_| selling_command::orders(&caller.data, &args, terminal))
+        }
+        Some(Subcommands::Shops(args)) => {
+            caller.with_runtime("command", false, |redactor| shops_command::shops(caller.options(redactor), &caller.data, &args, terminal))
+        }
         Some(Subcommands::Engine) => caller.engine(),
         Some(Subcommands::Shop(args)) => caller.shop(&args),
     };
@@ -125,6 +138,7 @@ impl Caller {
         let exe = std::env::current_exe().map_err(StudioError::internal)?;
         let mut options = StudioOptions::new(self.data.clone(), exe);
         options.passphrase_file.clone_from(&self.passphrase_file);
+        options.keychain = Some(std::sync::Arc::new(crate::keychain::OsKeychain));
         options.redactor = redactor;
         Ok(options)
     }

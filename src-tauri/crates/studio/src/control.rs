@@ -4,6 +4,9 @@
 //! checked by the same helper.
 
 use crate::error::StudioError;
+use crate::view::{
+    ActionView, BagItemView, CandidateView, ConnectionView, CouponForm, CouponView, LinePiecesView, OfferForm, OrderRowView, ShopForm,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stallcast_engine::protocol::Summary;
@@ -25,6 +28,106 @@ pub(crate) enum Question {
     Status,
     /// End the show.
     End,
+    /// What is in the bag, and what could be?
+    Bag,
+    /// Change the bag.
+    ChangeBag {
+        /// How.
+        change: BagChange,
+    },
+    /// Explain a number; the next one with `None`.
+    Explain {
+        /// Spoken number.
+        number: Option<u32>,
+    },
+    /// End the explanation.
+    EndExplanation,
+    /// Change price or pieces of a number.
+    ChangeOffer {
+        /// As the panel's form.
+        form: OfferForm,
+    },
+    /// Which coupons are there?
+    Coupons,
+    /// Issue one.
+    IssueCoupon {
+        /// As the panel's form.
+        form: CouponForm,
+    },
+    /// End one early.
+    EndCoupon {
+        /// Its id.
+        coupon: String,
+    },
+    /// Which orders wait for the seller?
+    Orders,
+    /// Send a parcel.
+    Ship {
+        /// Number or id.
+        order: String,
+        /// As typed.
+        carrier: String,
+        /// As typed.
+        tracking: String,
+        /// What is in it; empty = all that is left.
+        #[serde(default)]
+        lines: Vec<LinePiecesView>,
+        /// Id of its shop, where that is not clear.
+        #[serde(default)]
+        shop: Option<String>,
+    },
+    /// Answer what the buyer of an order asked for.
+    AnswerAfterSale {
+        /// Number or id.
+        order: String,
+        /// Why not; `None` agrees.
+        refuse: Option<String>,
+        /// Id of its shop, where that is not clear.
+        #[serde(default)]
+        shop: Option<String>,
+    },
+    /// Which shops are there?
+    Shops,
+    /// Add the shop of another studio. The token travels over this private socket only.
+    AddShop {
+        /// As the page's form.
+        form: ShopForm,
+    },
+    /// Give a shop a name of the seller's own.
+    RenameShop {
+        /// Its id.
+        shop: String,
+        /// As typed.
+        name: String,
+    },
+    /// Remove one; what it sold stays.
+    RemoveShop {
+        /// Its id.
+        shop: String,
+    },
+}
+
+/// A change of the bag.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub(crate) enum BagChange {
+    /// Put a product in.
+    Add {
+        /// Its id, or the number it had.
+        product: String,
+    },
+    /// Take a number out.
+    Remove {
+        /// Spoken number.
+        number: u32,
+    },
+    /// Move a number in the queue.
+    Move {
+        /// Spoken number.
+        number: u32,
+        /// Places, towards the end if positive.
+        by: i32,
+    },
 }
 
 /// An answer.
@@ -40,6 +143,40 @@ pub(crate) enum Answer {
     Ended {
         /// Of the show that was ended.
         summary: Summary,
+    },
+    /// For [`Question::Bag`].
+    Bag {
+        /// In the order of the queue.
+        bag: Vec<BagItemView>,
+        /// What is not in it.
+        outside: Vec<CandidateView>,
+    },
+    /// Done, to this number if it is about one.
+    Done {
+        /// Spoken number.
+        number: Option<u32>,
+    },
+    /// For [`Question::Coupons`].
+    Coupons {
+        /// Newest first.
+        coupons: Vec<CouponView>,
+    },
+    /// For [`Question::Orders`].
+    Orders {
+        /// Those with a request first.
+        orders: Vec<OrderRowView>,
+    },
+    /// For every question about shops: as they are now.
+    Shops {
+        /// That of this machine first.
+        shops: Vec<ConnectionView>,
+    },
+    /// What was asked for was written down, and stands like this.
+    Settled {
+        /// What it is about: a coupon, an order, an after-sale, an intent.
+        id: String,
+        /// Confirmed, failed, or still on its way.
+        action: ActionView,
     },
     /// It did not work.
     Failed {
@@ -117,7 +254,7 @@ mod tests {
             let answer = |question| async move {
                 match question {
                     Question::Status => Answer::Status { status: serde_json::json!({"show": "live"}) },
-                    Question::End => StudioError::new("no_show").into(),
+                    _ => StudioError::new("no_show").into(),
                 }
             };
             serve(theirs, &stop, answer).await

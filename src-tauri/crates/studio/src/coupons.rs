@@ -25,23 +25,35 @@ impl Studio {
             tracing::error!(error = %e, "coupons cannot be read");
             Vec::new()
         });
-        let (ahead, now) = (self.platform_ahead_ms(), self.now_ms());
-        rows.iter().map(|row| present::coupon(&row.coupon, ahead, now, row.intent_id.clone())).collect()
+        let now = self.now_ms();
+        rows.iter().map(|row| present::coupon(row, self.ahead_ms(&row.connection), now)).collect()
     }
 
-    /// Issues a coupon on the shop. It is drawn and announced only once the shop says it can be claimed.
+    /// Issues a coupon on the shop that is named, else on the first that can. It is drawn and announced only once the shop says it can be claimed.
     ///
     /// # Errors
-    /// `invalid` with field and rule.
+    /// `invalid` with field and rule, `unsupported`, `not_found` for a shop that is not there.
     pub async fn issue_coupon(&self, form: CouponForm) -> Result<(), UiError> {
-        self.issue(&form).await.map_err(logged("coupon"))
+        self.issue(&form).await.map(drop).map_err(logged("coupon"))
     }
 
-    async fn issue(&self, form: &CouponForm) -> Result<(), StudioError> {
-        // The currency is the bag's: a shop sells in one.
-        let rows = self.bag_rows().await;
-        let currency = rows.iter().find_map(|r| r.product.lead_sku()).map_or(Currency::Cny, |s| s.price.currency);
-        rows::issue_coupon(&self.inner.store, &form.draft(currency)?, self.now_ms()).await?;
+    /// Its id.
+    pub(crate) async fn issue(&self, form: &CouponForm) -> Result<String, StudioError> {
+        let place = rows::coupon_place(&self.inner.store, form.connection_id.as_deref()).await?;
+        let draft = form.draft(place.currency.unwrap_or(Currency::Cny))?;
+        let coupon = rows::issue_coupon(&self.inner.store, &place.id, &draft, self.now_ms()).await?;
+        self.wake_outbox();
+        self.publish_coupons().await;
+        Ok(coupon)
+    }
+
+    /// Ends a coupon before its time. It leaves the picture at once: the shop may have ended it the moment it heard of it.
+    ///
+    /// # Errors
+    /// `not_found`, `wrong_state`, `unsupported`.
+    pub async fn withdraw_coupon(&self, coupon_id: String) -> Result<(), UiError> {
+        rows::withdraw_coupon(&self.inner.store, &coupon_id, self.now_ms()).await.map_err(logged("withdraw"))?;
+        self.refresh_overlay().await;
         self.wake_outbox();
         self.publish_coupons().await;
         Ok(())
@@ -53,9 +65,11 @@ impl Studio {
 
     /// The ribbon in the picture: of the claimable coupons the one issued last.
     pub(crate) async fn coupon_ribbon(&self, now_ms: i64) -> Option<CouponRibbon> {
-        let ahead = self.platform_ahead_ms();
         let rows = rows::coupons(&self.inner.store).await.unwrap_or_default();
-        rows.iter().find_map(|row| present::ribbon(&row.coupon, ahead, now_ms))
+        let known = rows::connections(&self.inner.store).await.unwrap_or_default();
+        // Of a removed shop nothing is confirmed any more.
+        let kept = |row: &&rows::CouponRow| known.iter().any(|c| c.id.as_str() == row.connection);
+        rows.iter().filter(kept).find_map(|row| present::ribbon(row, self.ahead_ms(&row.connection), now_ms))
     }
 }
 
@@ -70,6 +84,7 @@ mod tests {
             threshold: threshold.to_owned(),
             quantity: 50,
             valid_s: 180,
+            connection_id: None,
         };
         let draft = form("30", "199").draft(Currency::Cny).expect("draft");
         assert_eq!((draft.discount.amount, draft.threshold.amount), (3_000, 19_900));

@@ -1,19 +1,25 @@
 //! Where the picture goes. Keys are sealed before they reach the database and never come back to a window.
 
-use crate::args::{MOST_DESTINATIONS, check_url};
+use crate::args::MOST_DESTINATIONS;
 use crate::error::StudioError;
+use crate::hub::on_air;
 use crate::present;
+use crate::presets::{self, KeyLife};
 use crate::rows::{self, DestinationRow};
 use crate::studio::Studio;
-use crate::view::{DestinationForm, DestinationView, StudioEvent, UiError};
+use crate::view::{DestinationForm, DestinationView, LinkStateView, PresetView, StudioEvent, UiError};
 use secrecy::{ExposeSecret, SecretString};
-use stallcast_engine::protocol::{Destination, LinkStatus};
+use stallcast_engine::protocol::{Destination, EncoderLimits, LinkStatus};
+use stallcast_engine::{Target, TargetError};
 use std::collections::BTreeMap;
 
 /// Longest name, characters.
 const MOST_NAME: usize = 40;
-/// Longest key, bytes.
-const MOST_KEY: usize = 512;
+
+/// States of a stored key, as the store has them.
+const THERE: &str = "there";
+const USED: &str = "used";
+const GONE: &str = "gone";
 
 /// What is sealed into one row: the address may hold the key, so both are.
 pub(crate) struct Address {
@@ -21,25 +27,31 @@ pub(crate) struct Address {
     pub key: Option<SecretString>,
 }
 
-fn hint(address: &Address) -> String {
-    let Some(key) = &address.key else { return String::new() };
-    let letters: Vec<char> = key.expose_secret().chars().collect();
+impl Address {
+    /// Checked by the rules of [`Target::parse`].
+    fn target(&self) -> Result<Target, StudioError> {
+        check_address(self.url.expose_secret(), self.key.as_ref().map(ExposeSecret::expose_secret))
+    }
+}
+
+/// Reads an address with or without its key as every sink will.
+///
+/// # Errors
+/// `bad_url` with a rule; none of the address is in it.
+pub(crate) fn check_address(url: &str, key: Option<&str>) -> Result<Target, StudioError> {
+    Target::parse("", url, key).map_err(bad_address)
+}
+
+fn bad_address(e: TargetError) -> StudioError {
+    StudioError::new("bad_url").with("rule", e.code()).with("field", if e.is_about_key() { "key" } else { "url" })
+}
+
+/// What may be shown of a key.
+fn hint(key: &str) -> String {
+    let letters: Vec<char> = key.split('?').next().unwrap_or_default().chars().collect();
     // Four of fewer than twelve would give too much of it away.
     let last: String = if letters.len() < 12 { String::new() } else { letters[letters.len() - 4..].iter().collect() };
     format!("•••• {last}").trim_end().to_owned()
-}
-
-fn view(row: &DestinationRow, links: &BTreeMap<String, LinkStatus>) -> DestinationView {
-    let link = links.get(&row.id);
-    DestinationView {
-        id: row.id.clone(),
-        name: row.name.clone(),
-        host: row.host.clone(),
-        key_hint: row.key_hint.clone(),
-        enabled: row.enabled,
-        state: link.map_or(crate::view::LinkStateView::Idle, |l| present::link_state(l.state)),
-        behind_ms: link.map_or(0, |l| present::count(l.behind_ms)),
-    }
 }
 
 impl Studio {
@@ -49,7 +61,69 @@ impl Studio {
             Vec::new()
         });
         let links = self.hub().picture().state.links.iter().map(|l| (l.id.clone(), l.clone())).collect();
-        rows.iter().map(|row| view(row, &links)).collect()
+        rows.iter().map(|row| self.destination_view(row, &links)).collect()
+    }
+
+    fn destination_view(&self, row: &DestinationRow, links: &BTreeMap<String, LinkStatus>) -> DestinationView {
+        let link = links.get(&row.id);
+        let state = link.map_or(LinkStateView::Idle, |l| present::link_state(l.state));
+        let preset = presets::of(&row.preset, &row.host);
+        let (on_air, done) = {
+            let picture = self.hub().picture();
+            (on_air(picture.state.engine), picture.steps_done.contains(&row.id))
+        };
+        // Nothing can be pressed there before the picture has arrived once.
+        let due = on_air && !done && matches!(state, LinkStateView::Publishing | LinkStateView::Reconnecting);
+        DestinationView {
+            id: row.id.clone(),
+            name: row.name.clone(),
+            preset: row.preset.clone(),
+            host: row.host.clone(),
+            key_hint: row.key_hint.clone(),
+            one_show: row.one_show,
+            key_gone: row.key_state == GONE,
+            enabled: row.enabled,
+            state,
+            behind_ms: link.map_or(0, |l| present::count(l.behind_ms)),
+            notes: preset.map(|p| p.notes(&self.configuration())).unwrap_or_default(),
+            last_step: preset.and_then(|p| p.last_step.clone()).filter(|_| due),
+        }
+    }
+
+    /// The platforms that the form offers, with what the present configuration means on each.
+    #[must_use]
+    pub fn destination_presets(&self) -> Vec<PresetView> {
+        let configuration = self.configuration();
+        presets::all().iter().map(|p| p.view(&configuration)).collect()
+    }
+
+    /// The address of a destination without its key, for the form that changes it.
+    ///
+    /// # Errors
+    /// `not_found`, and everything about secrets.
+    pub async fn destination_address(&self, id: String) -> Result<String, UiError> {
+        let rows = rows::destinations(&self.inner.store).await?;
+        let row = rows.iter().find(|r| r.id == id).ok_or_else(|| StudioError::new("not_found"))?;
+        Ok(self.server_of(row)?)
+    }
+
+    fn server_of(&self, row: &DestinationRow) -> Result<String, StudioError> {
+        let address = self.open_address(row)?;
+        // A forgotten key leaves the server's address alone.
+        if row.key_state == GONE {
+            return Ok(address.url.expose_secret().to_owned());
+        }
+        Ok(address.target()?.tc_url().to_owned())
+    }
+
+    /// The host has pressed what had to be pressed on the platform.
+    ///
+    /// # Errors
+    /// None so far.
+    pub async fn confirm_last_step(&self, id: String) -> Result<(), UiError> {
+        self.hub().picture().steps_done.insert(id);
+        self.publish_destinations().await;
+        Ok(())
     }
 
     /// Adds or changes a destination.
@@ -68,10 +142,7 @@ impl Studio {
         if name.chars().count() > MOST_NAME {
             return Err(StudioError::invalid("name", "too_long"));
         }
-        let url = check_url(form.url.trim())?;
-        if form.key.as_ref().is_some_and(|k| k.len() > MOST_KEY || k.chars().any(char::is_control)) {
-            return Err(StudioError::invalid("key", "format"));
-        }
+        let preset = presets::by_id(&form.preset).ok_or_else(|| StudioError::invalid("preset", "format"))?;
         let rows = rows::destinations(&self.inner.store).await?;
         let old = match &form.id {
             Some(id) => Some(rows.iter().find(|r| &r.id == id).ok_or_else(|| StudioError::new("not_found"))?),
@@ -81,25 +152,57 @@ impl Studio {
         if form.enabled && others >= MOST_DESTINATIONS {
             return Err(StudioError::new("too_many_destinations").with("most", MOST_DESTINATIONS));
         }
-        let key = match (form.key, old) {
-            (Some(key), _) => Some(key.trim().to_owned()).filter(|k| !k.is_empty()).map(SecretString::from),
-            (None, Some(old)) => self.open_address(old)?.key,
-            (None, None) => None,
-        };
-        let address = Address { url: SecretString::from(form.url.trim().to_owned()), key };
+        let (address, new_key) = self.address_of(form.url, form.key, old)?;
+        let target = address.target()?;
+        if preset.rtmps_only && !target.tls() {
+            return Err(StudioError::new("bad_url").with("rule", "rtmps").with("field", "url").with("name", &preset.name.en));
+        }
         let id = old.map_or_else(|| uuid::Uuid::now_v7().to_string(), |o| o.id.clone());
         let row = DestinationRow {
             sealed: self.seal_address(&id, &address)?,
-            key_hint: hint(&address),
-            host: url.host_str().unwrap_or_default().to_owned(),
+            key_hint: hint(target.key()),
+            host: target.host().to_owned(),
             id,
             name,
             enabled: form.enabled,
+            preset: preset.id.clone(),
+            one_show: form.one_show || preset.key == KeyLife::Show,
+            // A key that is pasted during a show is for the next one.
+            key_state: old.filter(|_| !new_key).map_or(THERE, |o| &o.key_state).to_owned(),
         };
         rows::save_destination(&self.inner.store, &row).await?;
         self.guard_secrets(&Destination { id: row.id.clone(), url: address.url, key: address.key });
         self.publish_destinations().await;
-        Ok(view(&row, &BTreeMap::new()))
+        Ok(self.destination_view(&row, &BTreeMap::new()))
+    }
+
+    /// Address and key as the form means them, and whether the key is a new one. What is kept stays byte for byte.
+    fn address_of(&self, url: Option<String>, key: Option<String>, old: Option<&DestinationRow>) -> Result<(Address, bool), StudioError> {
+        let stored = old.map(|row| self.open_address(row)).transpose()?;
+        let server = old.map(|row| self.server_of(row)).transpose()?;
+        let url = match url.map(|u| u.trim().to_owned()) {
+            Some(url) => url,
+            None => server.clone().unwrap_or_default(),
+        };
+        if url.is_empty() {
+            return Err(StudioError::invalid("url", "empty"));
+        }
+        let Some(key) = key else {
+            let (Some(row), Some(stored), Some(server)) = (old, stored, server) else {
+                return Ok((Address { url: url.into(), key: None }, true));
+            };
+            if row.key_state == GONE {
+                return Err(bad_address(TargetError::Key));
+            }
+            if url == server {
+                return Ok((stored, false));
+            }
+            let key = stored.target()?.key().to_owned();
+            return Ok((Address { url: url.into(), key: Some(key.into()) }, false));
+        };
+        let key = key.trim().to_owned();
+        let key = (!key.is_empty()).then(|| SecretString::from(key));
+        Ok((Address { url: url.into(), key }, true))
     }
 
     /// Forgets a destination and its key. A running show keeps what it started with.
@@ -130,27 +233,83 @@ impl Studio {
         Ok(())
     }
 
-    async fn publish_destinations(&self) {
+    pub(crate) async fn publish_destinations(&self) {
         self.hub().send(StudioEvent::Destinations(self.destinations_view().await));
     }
 
-    /// What the next show of the window pushes to.
-    pub(crate) async fn enabled_destinations(&self) -> Result<Vec<Destination>, StudioError> {
+    /// What the next show of the window pushes to, and what those platforms demand of its encoder.
+    ///
+    /// # Errors
+    /// `key_forgotten` for one whose key was for an earlier show.
+    pub(crate) async fn enabled_destinations(&self) -> Result<(Vec<Destination>, EncoderLimits), StudioError> {
         let rows = rows::destinations(&self.inner.store).await?;
-        rows.iter()
-            .filter(|r| r.enabled)
-            .map(|row| {
-                let Address { url, key } = self.open_address(row)?;
-                Ok(Destination { id: row.id.clone(), url, key })
-            })
-            .collect()
+        let rows: Vec<_> = rows.iter().filter(|r| r.enabled).collect();
+        if let Some(row) = rows.iter().find(|r| r.key_state == GONE) {
+            return Err(StudioError::new("key_forgotten").with("name", &row.name));
+        }
+        let limits = presets::limits(rows.iter().filter_map(|r| presets::of(&r.preset, &r.host)), self.configuration().canvas);
+        let list = rows.iter().map(|row| {
+            let Address { url, key } = self.open_address(row)?;
+            Ok::<_, StudioError>(Destination { id: row.id.clone(), url, key })
+        });
+        Ok((list.collect::<Result<_, _>>()?, limits))
+    }
+
+    /// Written down before the media process gets them, so that a crash in between leaves none behind: keys for one show.
+    pub(crate) async fn use_keys(&self, destinations: &[Destination]) -> Result<(), StudioError> {
+        for row in rows::destinations(&self.inner.store).await? {
+            if row.one_show && row.key_state == THERE && destinations.iter().any(|d| d.id == row.id) {
+                rows::save_destination(&self.inner.store, &DestinationRow { key_state: USED.to_owned(), ..row }).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The show did not begin: its keys are as good as before.
+    pub(crate) async fn keep_keys(&self) {
+        self.settle_keys(|row| Ok(DestinationRow { key_state: THERE.to_owned(), ..row })).await;
+    }
+
+    /// The show is over: keys that were good for it are forgotten, their addresses stay.
+    pub(crate) async fn forget_keys(&self) {
+        self.settle_keys(|row| {
+            let server = SecretString::from(self.server_of(&row)?);
+            let sealed = self.seal_address(&row.id, &Address { url: server, key: None })?;
+            Ok(DestinationRow { sealed, key_hint: String::new(), key_state: GONE.to_owned(), ..row })
+        })
+        .await;
+    }
+
+    async fn settle_keys(&self, change: impl Fn(DestinationRow) -> Result<DestinationRow, StudioError>) {
+        let settled: Result<bool, StudioError> = async {
+            let mut some = false;
+            for row in rows::destinations(&self.inner.store).await?.into_iter().filter(|r| r.key_state == USED) {
+                rows::save_destination(&self.inner.store, &change(row)?).await?;
+                some = true;
+            }
+            Ok(some)
+        }
+        .await;
+        match settled {
+            Ok(true) => self.publish_destinations().await,
+            Ok(false) => {}
+            // They stay marked: the next start tries again.
+            Err(e) => tracing::error!(error = %e, "keys of the last show are still stored"),
+        }
     }
 
     /// Saved keys are masked in logs from the first moment.
     pub(crate) async fn guard_saved_secrets(&self) {
-        match self.enabled_destinations().await {
-            Ok(list) => list.iter().for_each(|d| self.guard_secrets(d)),
-            Err(e) => tracing::error!(error = %e, "saved destinations cannot be opened"),
+        let guarded: Result<(), StudioError> = async {
+            for row in rows::destinations(&self.inner.store).await? {
+                let Address { url, key } = self.open_address(&row)?;
+                self.guard_secrets(&Destination { id: row.id, url, key });
+            }
+            Ok(())
+        }
+        .await;
+        if let Err(e) = guarded {
+            tracing::error!(error = %e, "saved destinations cannot be opened");
         }
     }
 
@@ -178,12 +337,9 @@ mod tests {
 
     #[test]
     fn a_hint_gives_little_away() {
-        let with = |key: Option<&str>| {
-            hint(&Address { url: SecretString::from("rtmp://h/a"), key: key.map(|k| SecretString::from(k.to_owned())) })
-        };
-        assert_eq!(with(None), "");
-        assert_eq!(with(Some("short")), "••••");
-        assert_eq!(with(Some("live_1234567_abc3f9a")), "•••• 3f9a");
-        assert_eq!(with(Some("一二三四五六七八九十末尾四字")), "•••• 末尾四字");
+        assert_eq!(hint("short"), "••••");
+        assert_eq!(hint("short?sign=0123456789abcdef"), "••••", "a signature is no hint");
+        assert_eq!(hint("live_1234567_abc3f9a?t=1"), "•••• 3f9a");
+        assert_eq!(hint("一二三四五六七八九十末尾四字"), "•••• 末尾四字");
     }
 }

@@ -7,6 +7,7 @@ use crate::show::ShowPlan;
 use crate::{ShopMode, Studio, StudioOptions, follow, process};
 use serde_json::json;
 use stallcast_engine::protocol::{EngineState, Event, LinkState, LinkStatus, State, Summary};
+use stallcast_media::HealthCode;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -88,6 +89,7 @@ async fn run(studio: &Studio, plan: LivePlan, adopted: bool, terminal: Terminal,
     let mut watch = Watch::new(&plan);
     let mut last_state: Option<State> = None;
     if !adopted {
+        terminal.notes(&plan.notes);
         let started = begin(studio, plan, interrupt).await;
         if let Err(error) = started {
             terminal.error(&error);
@@ -96,7 +98,7 @@ async fn run(studio: &Studio, plan: LivePlan, adopted: bool, terminal: Terminal,
     }
     let state = studio.engine_state();
     watch.see(&state.links);
-    watch.see_recordings(&state.recordings);
+    watch.see_files(&state.recordings, &state.clean_feeds);
     terminal.state(&state);
     last_state.replace(state);
     let began = tokio::time::Instant::now();
@@ -141,8 +143,9 @@ async fn run(studio: &Studio, plan: LivePlan, adopted: bool, terminal: Terminal,
             let cost = studio.engine_cost(&summary) + shop_cost + crate::usage::of_process(std::process::id()).unwrap_or_default();
             summary.cpu_s = cost.cpu_s;
             summary.peak_rss_bytes = cost.peak_rss_bytes;
-            watch.see_recordings(&summary.recordings);
+            watch.see_files(&summary.recordings, &summary.clean_feeds);
             summary.recordings = std::mem::take(&mut watch.recordings);
+            summary.clean_feeds = std::mem::take(&mut watch.clean_feeds);
             terminal.summary(&summary);
             error.map_or(0, |e| e.exit_code())
         }
@@ -185,8 +188,8 @@ async fn begin(studio: &Studio, plan: LivePlan, interrupt: &CancellationToken) -
             () = interrupt.cancelled() => {}
         }
     }
-    let show = ShowPlan { destinations: plan.destinations, recording: plan.recording, for_s: plan.for_s };
-    studio.start_show(show).await
+    let LivePlan { destinations, recording, clean_feed, for_s, limits, .. } = plan;
+    studio.start_show(ShowPlan { destinations, recording, clean_feed, for_s, limits }).await
 }
 
 /// What decides the exit status.
@@ -194,12 +197,16 @@ pub(crate) struct Watch {
     hosts: BTreeSet<String>,
     accepted: bool,
     refused: BTreeSet<String>,
+    /// Why, as far as the servers said.
+    reasons: BTreeSet<String>,
     links: usize,
     /// Something besides destinations receives the show.
     other_output: bool,
     for_s: Option<u64>,
     /// Files of the whole show: a media process that was started again knows only its own.
     recordings: Vec<PathBuf>,
+    /// The same for the clean feed.
+    clean_feeds: Vec<PathBuf>,
 }
 
 impl Watch {
@@ -208,10 +215,12 @@ impl Watch {
             hosts: BTreeSet::new(),
             accepted: false,
             refused: BTreeSet::new(),
+            reasons: BTreeSet::new(),
             links: plan.destinations.len(),
             other_output: plan.recording.is_some() || plan.shop.is_some() || !plan.has_output(),
             for_s: plan.for_s,
             recordings: Vec::new(),
+            clean_feeds: Vec::new(),
         }
     }
 
@@ -221,10 +230,12 @@ impl Watch {
             hosts: BTreeSet::new(),
             accepted: false,
             refused: BTreeSet::new(),
+            reasons: BTreeSet::new(),
             links: 0,
             other_output: true,
             for_s: None,
             recordings: Vec::new(),
+            clean_feeds: Vec::new(),
         };
         watch.see(&state.links);
         watch
@@ -234,7 +245,7 @@ impl Watch {
         match event {
             Event::State(state) => {
                 self.see(&state.links);
-                self.see_recordings(&state.recordings);
+                self.see_files(&state.recordings, &state.clean_feeds);
                 let was = last.as_ref().map(|s| s.engine);
                 if last.as_ref() != Some(state) {
                     terminal.state(state);
@@ -252,15 +263,24 @@ impl Watch {
                 self.see(&stats.links);
                 terminal.stats(stats);
             }
-            Event::Health(health) => terminal.health(health),
+            Event::Health(health) => {
+                if health.code == HealthCode::DestinationRefused
+                    && let Some(reason) = health.params.get("reason")
+                {
+                    self.reasons.insert(reason.clone());
+                }
+                terminal.health(health);
+            }
             Event::Levels { .. } | Event::Preview { .. } | Event::Ended(_) => {}
         }
     }
 
-    fn see_recordings(&mut self, recordings: &[PathBuf]) {
-        for path in recordings {
-            if !self.recordings.contains(path) {
-                self.recordings.push(path.clone());
+    fn see_files(&mut self, recordings: &[PathBuf], clean_feeds: &[PathBuf]) {
+        for (known, seen) in [(&mut self.recordings, recordings), (&mut self.clean_feeds, clean_feeds)] {
+            for path in seen {
+                if !known.contains(path) {
+                    known.push(path.clone());
+                }
             }
         }
     }
@@ -280,7 +300,12 @@ impl Watch {
     fn failure(&self) -> StudioError {
         let hosts = self.hosts.iter().cloned().collect::<Vec<_>>().join(", ");
         let all_refused = self.refused.len() >= self.links;
-        StudioError::new(if all_refused { "destination_refused" } else { "never_accepted" }).with("hosts", hosts)
+        let error = StudioError::new(if all_refused { "destination_refused" } else { "never_accepted" }).with("hosts", hosts);
+        // One reason for all has a sentence of its own.
+        match self.reasons.first() {
+            Some(reason) if all_refused && self.reasons.len() == 1 => error.with("reason", reason),
+            _ => error,
+        }
     }
 
     pub(crate) fn never_accepted(&self) -> Option<StudioError> {
@@ -313,10 +338,12 @@ mod tests {
             hosts: BTreeSet::new(),
             accepted: false,
             refused: BTreeSet::new(),
+            reasons: BTreeSet::new(),
             links,
             other_output,
             for_s: Some(5),
             recordings: Vec::new(),
+            clean_feeds: Vec::new(),
         }
     }
 

@@ -9,6 +9,10 @@ use std::collections::{BTreeMap, VecDeque};
 pub const MOST: usize = 20;
 const GOOD_MS: i64 = 60_000;
 const WARN_MS: i64 = 30_000;
+/// Clocks further apart than this are said to be; platforms begin to refuse signed requests at minutes.
+const CLOCK_OFF_MS: i64 = 30_000;
+/// And said until they are this close.
+const CLOCK_GOOD_MS: i64 = 25_000;
 
 #[derive(Debug, Clone, PartialEq)]
 struct Entry {
@@ -43,13 +47,21 @@ impl HealthBoard {
             H::CameraBack => (Level::Good, "camera".to_owned()),
             H::MicLost => (Level::Bad, "mic".to_owned()),
             H::MicBack => (Level::Good, "mic".to_owned()),
-            H::DestinationLost | H::DestinationRefused => (Level::Bad, subject("link", "host")),
+            H::DestinationLost | H::DestinationHeld | H::DestinationUnreachable | H::DestinationRefused => {
+                (Level::Bad, subject("link", "host"))
+            }
             H::DestinationBack => (Level::Good, subject("link", "host")),
             H::DestinationSlow => (Level::Warn, subject("slow", "host")),
             H::RecordingStopped | H::RecordingFailed => (Level::Bad, "recording".to_owned()),
+            H::CleanFeedStopped | H::CleanFeedFailed => (Level::Bad, "clean_feed".to_owned()),
             H::ViewersLost => (Level::Bad, "viewers".to_owned()),
-            H::DiskLow => (Level::Warn, "disk".to_owned()),
+            H::DiskLow | H::DiskSaving => (Level::Warn, "disk".to_owned()),
+            H::OnBattery => (Level::Warn, "power".to_owned()),
+            H::BatteryLow => (Level::Bad, "power".to_owned()),
+            H::PowerBack => (Level::Good, "power".to_owned()),
+            H::RecordingRepaired => (Level::Good, subject("repaired", "name")),
             H::EncoderBehind => (Level::Warn, "encoder".to_owned()),
+            H::EncoderReplaced | H::EncoderHung => (Level::Warn, "encoder_kind".to_owned()),
             H::ProgramLate => (Level::Warn, "program".to_owned()),
             H::PartRestarted => (Level::Good, subject("part", "part")),
             H::EngineRestarted => (Level::Good, "engine".to_owned()),
@@ -59,9 +71,11 @@ impl HealthBoard {
         self.put(Entry { code: word(health.code), params: health.params.clone(), at_ms: now_ms, level, subject });
     }
 
-    /// A platform stopped or began to answer.
-    pub fn platform(&mut self, connection: &str, reachable: bool, now_ms: i64) {
-        let subject = format!("platform:{connection}");
+    /// A platform stopped or began to answer: id and name of its connection, of which two may have the same. `code`: what is
+    /// in the way; `None` when nothing is.
+    pub fn platform(&mut self, id: &str, connection: &str, code: Option<&str>, now_ms: i64) {
+        let reachable = code.is_none();
+        let subject = format!("platform:{id}");
         let known_bad = self.entries.iter().any(|e| e.subject == subject && e.level == Level::Bad);
         // A first success is no news; it only answers a failure.
         if reachable && !known_bad || !reachable && known_bad {
@@ -69,11 +83,39 @@ impl HealthBoard {
         }
         self.put(Entry {
             code: if reachable { "platform_back" } else { "platform_unreachable" }.to_owned(),
-            params: BTreeMap::from([("connection".to_owned(), connection.to_owned())]),
+            params: [("connection", connection), ("reason", code.unwrap_or_default())]
+                .into_iter()
+                .filter(|(_, value)| !value.is_empty())
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
             at_ms: now_ms,
             level: if reachable { Level::Good } else { Level::Bad },
             subject,
         });
+    }
+
+    /// How far a platform's clock is ahead of this computer's, ms; less than nothing: behind it.
+    pub fn clock(&mut self, id: &str, connection: &str, ahead_ms: i64, now_ms: i64) {
+        let subject = format!("clock:{id}");
+        let code = if ahead_ms > 0 { "clock_behind" } else { "clock_ahead" };
+        let known = self.entries.iter().find(|e| e.subject == subject).map(|e| e.code == code);
+        match known {
+            Some(_) if ahead_ms.abs() <= CLOCK_GOOD_MS => self.entries.retain(|e| e.subject != subject),
+            // Since when, and by how much at first: neither moves while it is so.
+            Some(true) => {}
+            _ if ahead_ms.abs() > CLOCK_OFF_MS => {
+                let seconds = (ahead_ms.abs() / 1_000).to_string();
+                let params = BTreeMap::from([("connection".to_owned(), connection.to_owned()), ("seconds".to_owned(), seconds)]);
+                self.put(Entry { code: code.to_owned(), params, at_ms: now_ms, level: Level::Bad, subject });
+            }
+            _ => {}
+        }
+    }
+
+    /// A shop was removed: nobody waits for it to answer.
+    pub fn forget_shop(&mut self, id: &str) {
+        let (platform, clock) = (format!("platform:{id}"), format!("clock:{id}"));
+        self.entries.retain(|e| e.subject != platform && e.subject != clock);
     }
 
     /// What was not delivered and waits for a person: ids and actions. The others are on their way, done or given up.
@@ -97,6 +139,12 @@ impl HealthBoard {
         self.put(Entry { code: code.to_owned(), params, at_ms: now_ms, level: Level::Warn, subject: "database".to_owned() });
     }
 
+    /// Damage was seen in the open database: the show goes on, the next start mends it.
+    pub fn database_suspect(&mut self, now_ms: i64) {
+        let (code, subject) = ("database_suspect".to_owned(), "database".to_owned());
+        self.put(Entry { code, params: BTreeMap::new(), at_ms: now_ms, level: Level::Bad, subject });
+    }
+
     fn put(&mut self, entry: Entry) {
         self.entries.retain(|e| e.subject != entry.subject);
         self.entries.push_front(entry);
@@ -114,9 +162,11 @@ impl HealthBoard {
         self.entries.len() != before
     }
 
-    /// Forgets the problems of destinations and recording: the show they belonged to is over.
+    /// Forgets the problems of destinations, recording and clean feed: the show they belonged to is over.
     pub fn show_over(&mut self) {
-        self.entries.retain(|e| !(e.subject.starts_with("link:") || e.subject.starts_with("slow:") || e.subject == "recording"));
+        let over =
+            |subject: &str| subject.starts_with("link:") || subject.starts_with("slow:") || matches!(subject, "recording" | "clean_feed");
+        self.entries.retain(|e| !over(&e.subject));
     }
 
     /// For windows.
@@ -190,14 +240,34 @@ mod tests {
     }
 
     #[test]
+    fn a_wrong_clock_is_told_once_until_somebody_sets_it() {
+        let mut board = HealthBoard::default();
+        board.clock("s", "shop", 30_000, 1);
+        assert!(board.view().is_empty(), "half a minute is nothing");
+        board.clock("s", "shop", 95_400, 2);
+        board.clock("s", "shop", 28_000, 3);
+        let view = board.view();
+        assert_eq!((view[0].code.as_str(), view[0].at_ms, view[0].params["seconds"].as_str()), ("clock_behind", 2.0, "95"));
+        assert!(!board.expire(i64::MAX / 2), "it does not go away by itself");
+        board.clock("s", "shop", -40_000, 4);
+        assert_eq!(board.view().iter().map(|h| h.code.as_str()).collect::<Vec<_>>(), ["clock_ahead"]);
+        board.clock("s", "shop", 200, 5);
+        assert!(board.view().is_empty());
+    }
+
+    #[test]
     fn a_platform_is_news_only_when_it_changes() {
         let mut board = HealthBoard::default();
-        board.platform("shop", true, 0);
+        board.platform("s", "shop", None, 0);
         assert!(board.view().is_empty());
-        board.platform("shop", false, 1);
-        board.platform("shop", false, 2);
+        board.platform("s", "shop", Some("unreachable"), 1);
+        board.platform("s", "shop", Some("unreachable"), 2);
         assert_eq!((board.view().len(), board.view()[0].at_ms), (1, 1.0), "since when it is gone must not move");
-        board.platform("shop", true, 3);
+        board.platform("t", "shop", Some("unreachable"), 2);
+        assert_eq!(board.view().len(), 2, "another shop of the same name");
+        board.platform("s", "shop", None, 3);
         assert_eq!(board.view()[0].code, "platform_back");
+        board.forget_shop("t");
+        assert_eq!(board.view().len(), 1);
     }
 }

@@ -4,6 +4,7 @@ use crate::health::HealthBoard;
 use crate::view::{HealthView, LevelsView, StudioEvent};
 use stallcast_engine::protocol::{Configuration, EngineState, Event, Overlay, State, Stats, Summary};
 use stallcast_media::Health;
+use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast;
 
@@ -27,6 +28,8 @@ pub(crate) struct Picture {
     /// CPU seconds of media processes that died in this show.
     pub lost_cpu_s: f64,
     pub preview_fps: u32,
+    /// Destinations whose last step on the platform the host has confirmed in this show.
+    pub steps_done: BTreeSet<String>,
 }
 
 /// A button that was pressed, until the media process confirms.
@@ -48,7 +51,10 @@ pub(crate) const fn silent_state() -> State {
         links: Vec::new(),
         recording: None,
         recordings: Vec::new(),
+        clean_feed: None,
+        clean_feeds: Vec::new(),
         hls: false,
+        encoder: String::new(),
     }
 }
 
@@ -74,6 +80,7 @@ impl Hub {
                 recording_since_ms: None,
                 lost_cpu_s: 0.0,
                 preview_fps: 0,
+                steps_done: BTreeSet::new(),
             }),
             sections: broadcast::channel(EVENTS).0,
             news: broadcast::channel(EVENTS).0,

@@ -1,17 +1,23 @@
-//! Orders: the list with its seal, and shipping.
+//! Orders: the list with its seal, shipping, and answers to after-sales.
 
 use crate::error::StudioError;
+use crate::order_view::{self, LinePiecesView};
 use crate::present;
-use crate::rows::{self, OrderRow};
+use crate::rows::{self, OrderAt, OrderRow, OrderSearch};
 use crate::studio::{Studio, logged};
-use crate::view::{OrderRowView, OrdersView, SealView, ShowView, StudioEvent, UiError};
-use stallcast_model::{Currency, Money, Product};
+use crate::view::{OrderPageView, OrderRowView, OrderStatusView, OrdersView, ShowView, StudioEvent, UiError};
+use stallcast_model::{AfterSaleAnswer, ConnectionId, Currency, LinePieces, Money, Product, Waybill};
+use stallcast_store::Resource;
 use std::collections::HashMap;
 
 /// Rows in the view, newest first.
 pub(crate) const MOST_ROWS: u32 = 200;
+/// Rows of one page of a search.
+const PAGE_ROWS: u32 = 100;
 /// Longest carrier and tracking number, characters.
 const MOST_TEXT: usize = 64;
+/// Longest reason of a refusal, characters.
+const MOST_REASON: usize = 200;
 
 impl Studio {
     pub(crate) async fn orders_view(&self) -> OrdersView {
@@ -19,54 +25,142 @@ impl Studio {
             tracing::error!(error = %e, "orders cannot be read");
             rows::OrderList::default()
         });
-        let bag = self.bag_rows().await;
-        let known: HashMap<&str, (u32, &Product)> = bag.iter().map(|r| (r.product.id.as_str(), (r.item.number, &r.product))).collect();
         OrdersView {
-            rows: list.rows.iter().map(|row| view(row, &known)).collect(),
+            rows: self.order_rows(&list.rows).await,
+            next: list.next.map(|key| key.to_string()),
             total: list.total,
             awaiting_payment: list.awaiting_payment,
             to_ship: list.to_ship,
             after_sale: list.after_sale,
-            seal: self.seal().await,
+            seal: self.seal_of(Resource::Orders).await,
         }
     }
 
-    async fn seal(&self) -> SealView {
-        match self.inner.selling.get() {
-            Some(selling) => selling.seal(&self.inner.store, self.now_ms()).await,
-            None => SealView::Unknown,
-        }
+    /// Orders whose products, numbers or buyer match what was typed, newest first, a page at a time; all with an empty
+    /// text, of one shop or of all. A buyer is found by the whole name or phone number only. `after` is the `next` of the page
+    /// before.
+    ///
+    /// # Errors
+    /// `invalid` for a position that is none, those of the database.
+    pub async fn search_orders(
+        &self,
+        text: String,
+        status: Option<OrderStatusView>,
+        connection_id: Option<String>,
+        after: Option<String>,
+    ) -> Result<OrderPageView, UiError> {
+        self.find_orders(text, status, connection_id, after).await.map_err(logged("search"))
+    }
+
+    async fn find_orders(
+        &self,
+        text: String,
+        status: Option<OrderStatusView>,
+        connection: Option<String>,
+        after: Option<String>,
+    ) -> Result<OrderPageView, StudioError> {
+        let before = after.map(|key| key.parse().map_err(|_| StudioError::invalid("after", "format"))).transpose()?;
+        let (status, connection) = (status.map(present::order_status_of), connection.map(ConnectionId::new));
+        let search = OrderSearch { text, status, connection, before, limit: PAGE_ROWS };
+        let (rows, next) = rows::search_orders(&self.inner.store, search).await?;
+        Ok(OrderPageView { rows: self.order_rows(&rows).await, next: next.map(|key| key.to_string()) })
+    }
+
+    /// Rows as pages see them.
+    pub(crate) async fn order_rows(&self, rows: &[OrderRow]) -> Vec<OrderRowView> {
+        let bag = self.bag_rows().await;
+        let known = known(&bag);
+        rows.iter().map(|row| view(row, &known)).collect()
     }
 
     pub(crate) async fn publish_orders(&self) {
         self.hub().send(StudioEvent::Orders(self.orders_view().await));
     }
 
-    /// Tells the platform that an order was sent. Pressed twice, it is sent once.
+    /// Tells the platform that a parcel of an order was sent, with these pieces in it, all that is left if none are named.
+    /// Pressed twice, it is sent once.
     ///
     /// # Errors
     /// `invalid`, `not_found`, `wrong_state`.
-    pub async fn ship_order(&self, order_id: String, carrier: String, tracking: String) -> Result<(), UiError> {
-        self.ship(&order_id, carrier.trim(), tracking.trim()).await.map_err(logged("ship"))
+    pub async fn ship_order(
+        &self,
+        connection_id: String,
+        order_id: String,
+        carrier: String,
+        tracking: String,
+        lines: Vec<LinePiecesView>,
+    ) -> Result<(), UiError> {
+        self.ship(OrderAt { connection: &connection_id, order: &order_id }, &carrier, &tracking, &lines)
+            .await
+            .map(drop)
+            .map_err(logged("ship"))
     }
 
-    async fn ship(&self, order_id: &str, carrier: &str, tracking: &str) -> Result<(), StudioError> {
-        for (field, text) in [("carrier", carrier), ("tracking", tracking)] {
-            if text.is_empty() {
-                return Err(StudioError::invalid(field, "empty"));
-            }
-            if text.chars().count() > MOST_TEXT {
-                return Err(StudioError::invalid(field, "too_long"));
-            }
-            if text.chars().any(char::is_control) {
-                return Err(StudioError::invalid(field, "format"));
-            }
+    /// The id of the intent.
+    pub(crate) async fn ship(
+        &self,
+        at: OrderAt<'_>,
+        carrier: &str,
+        tracking: &str,
+        lines: &[LinePiecesView],
+    ) -> Result<String, StudioError> {
+        let waybill = Waybill {
+            carrier: line_of_text("carrier", carrier, MOST_TEXT)?.to_owned(),
+            tracking: line_of_text("tracking", tracking, MOST_TEXT)?.to_owned(),
+        };
+        let lines: Vec<LinePieces> = lines.iter().map(|p| LinePieces { line: p.line, quantity: p.quantity }).collect();
+        if lines.iter().any(|pieces| pieces.quantity == 0) {
+            return Err(StudioError::invalid("quantity", "range"));
         }
-        rows::ship(&self.inner.store, order_id, carrier, tracking, self.now_ms()).await?;
+        let intent = rows::ship(&self.inner.store, at, &waybill, &lines, self.now_ms()).await?;
+        self.order_wished().await;
+        Ok(intent)
+    }
+
+    /// Grants what a buyer asked for. Pressed twice, it is granted once.
+    ///
+    /// # Errors
+    /// `not_found`, `wrong_state`, `unsupported`.
+    pub async fn agree_after_sale(&self, connection_id: String, order_id: String, after_sale_id: String) -> Result<(), UiError> {
+        let at = OrderAt { connection: &connection_id, order: &order_id };
+        self.answer_asked(at, &after_sale_id, AfterSaleAnswer::Agree).await.map(drop).map_err(logged("agree"))
+    }
+
+    /// Refuses what a buyer asked for, with a reason that the buyer reads.
+    ///
+    /// # Errors
+    /// `invalid`, `not_found`, `wrong_state`, `unsupported`.
+    pub async fn refuse_after_sale(
+        &self,
+        connection_id: String,
+        order_id: String,
+        after_sale_id: String,
+        reason: String,
+    ) -> Result<(), UiError> {
+        self.refuse(OrderAt { connection: &connection_id, order: &order_id }, &after_sale_id, &reason)
+            .await
+            .map(drop)
+            .map_err(logged("refuse"))
+    }
+
+    /// The id of the intent.
+    pub(crate) async fn refuse(&self, at: OrderAt<'_>, after_sale_id: &str, reason: &str) -> Result<String, StudioError> {
+        let reason = line_of_text("reason", reason, MOST_REASON)?.to_owned();
+        self.answer_asked(at, after_sale_id, AfterSaleAnswer::Refuse { reason }).await
+    }
+
+    /// The id of the intent.
+    pub(crate) async fn answer_asked(&self, at: OrderAt<'_>, after_sale_id: &str, answer: AfterSaleAnswer) -> Result<String, StudioError> {
+        let intent = rows::answer_after_sale(&self.inner.store, at, after_sale_id, &answer, self.now_ms()).await?;
+        self.order_wished().await;
+        Ok(intent)
+    }
+
+    /// Something about an order was written into the outbox.
+    async fn order_wished(&self) {
         self.wake_outbox();
         self.publish_orders().await;
         self.tell_failed_intents().await;
-        Ok(())
     }
 
     /// Sends a failed intent again: same effect, same key, so that it cannot happen twice.
@@ -94,7 +188,10 @@ impl Studio {
         self.tell_failed_intents().await;
         self.publish_bag().await;
         self.publish_coupons().await;
+        self.publish_comments().await;
         self.publish_orders().await;
+        // A coupon whose early end was given up is drawn again.
+        self.refresh_overlay().await;
     }
 
     /// Show and transport, with the figures of this show's orders.
@@ -102,7 +199,7 @@ impl Studio {
         let show = rows::current_show(&self.inner.store).await.unwrap_or_default();
         let currency = show.turnover.map_or(Currency::Cny, |m| m.currency);
         let shop_name = self.shop_name();
-        let viewer_url = self.inner.selling.get().and(self.shop_url()).map(|url| format!("{url}/"));
+        let viewer_url = self.shops().own().and_then(|_| self.shop_url()).map(|url| format!("{url}/"));
         let picture = self.hub().picture();
         let state = &picture.state;
         let word = match picture.pressed {
@@ -123,6 +220,7 @@ impl Studio {
             canvas_width: picture.configuration.canvas.width,
             canvas_height: picture.configuration.canvas.height,
             recording: state.recording.as_ref().and_then(|p| p.file_name()).map(|n| n.to_string_lossy().into_owned()),
+            clean_feed: state.clean_feed.is_some(),
             recording_since_ms: picture.recording_since_ms.map(present::ms),
             viewer_url,
             order_count: show.order_count,
@@ -137,19 +235,45 @@ impl Studio {
     }
 }
 
-fn view(row: &OrderRow, known: &HashMap<&str, (u32, &Product)>) -> OrderRowView {
+/// One line of text as typed, without the blanks around it.
+fn line_of_text<'a>(field: &'static str, text: &'a str, most: usize) -> Result<&'a str, StudioError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(StudioError::invalid(field, "empty"));
+    }
+    if text.chars().count() > most {
+        return Err(StudioError::invalid(field, "too_long"));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(StudioError::invalid(field, "format"));
+    }
+    Ok(text)
+}
+
+/// Products of the bag by shop and id, with their spoken numbers.
+type Known<'a> = HashMap<(&'a str, &'a str), (u32, &'a Product)>;
+
+fn known(bag: &[rows::BagRow]) -> Known<'_> {
+    bag.iter().map(|r| ((r.connection.as_str(), r.product.id.as_str()), (r.item.number, &r.product))).collect()
+}
+
+fn view(row: &OrderRow, known: &Known<'_>) -> OrderRowView {
     let order = &row.order;
     OrderRowView {
         id: order.id.to_string(),
         number: order.number.clone(),
+        connection_id: row.connection_id.clone(),
         connection: row.connection.clone(),
-        buyer: stallcast_model::mask_name(&order.buyer),
-        lines: present::order_lines(order, |id| known.get(id).copied()),
+        buyer: if row.purged { String::new() } else { stallcast_model::mask_name(&order.buyer) },
+        purged: row.purged,
+        lines: present::order_lines(&row.connection_id, order, |id| known.get(&(row.connection_id.as_str(), id)).copied()),
         total: present::money(order.total),
         discount: (order.discount.amount != 0).then(|| present::money(order.discount)),
         status: present::order_status(order.status()),
         placed_at_ms: present::ms(order.placed_at_ms),
         seen_at_ms: present::ms(row.seen_at_ms),
-        ship: row.ship.as_ref().map(rows::Intent::view),
+        ship: row.ship.as_ref().map(|ship| ship.view_of(&[("order", &order.number)])),
+        parcels: order.shipments.iter().map(order_view::parcel).collect(),
+        after_sales: order.after_sales.iter().map(|asked| order_view::after_sale(asked, row)).collect(),
     }
 }

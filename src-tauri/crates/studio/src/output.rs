@@ -2,6 +2,7 @@
 
 use crate::error::StudioError;
 use crate::messages::{self, Language};
+use crate::view::NoteView;
 use serde_json::{Value, json};
 use stallcast_engine::protocol::{EngineState, LinkState, LinkStatus, State, Stats, Summary};
 use stallcast_media::Health;
@@ -61,7 +62,7 @@ impl Terminal {
             self.line(&json!({
                 "type": "state", "state": word, "live_since_ms": state.live_since_ms, "camera": state.camera, "mic": state.mic,
                 "demo": state.demo, "muted": state.muted, "destinations": links(&state.links), "recording": state.recording,
-                "recordings": state.recordings, "hls": state.hls,
+                "recordings": state.recordings, "clean_feed": state.clean_feed, "clean_feeds": state.clean_feeds, "hls": state.hls,
             }));
         }
     }
@@ -72,6 +73,7 @@ impl Terminal {
             self.line(&json!({
                 "type": "stats", "frames_composed": stats.frames_composed, "frames_lagged": stats.loss.lagged,
                 "frames_skipped": stats.loss.skipped, "frames_dropped": stats.loss.dropped, "frames_encoded": stats.frames_encoded,
+                "clean_skipped": stats.clean_skipped,
                 "audio_blocks": stats.audio_blocks, "fps": stats.fps, "kbps": stats.kbps, "cpu": stats.cpu,
                 "peak_rss_bytes": stats.peak_rss_bytes, "cpu_s": stats.cpu_s, "program_delay_ms": stats.program_delay_ms,
                 "disk_minutes": stats.disk_minutes, "destinations": links(&stats.links),
@@ -86,6 +88,17 @@ impl Terminal {
             self.line(&json!({ "type": "health", "code": code, "params": health.params }));
         } else {
             self.raw(&messages::health_sentence(&code, &health.params, self.language));
+        }
+    }
+
+    /// What the platforms of a show change or warn about.
+    pub(crate) fn notes(&self, notes: &[(String, NoteView)]) {
+        for (host, note) in notes {
+            if self.json {
+                self.line(&json!({ "type": "note", "code": note.code, "host": host, "params": note.params }));
+            } else {
+                self.raw(&messages::note_sentence(host, note, self.language));
+            }
         }
     }
 
@@ -116,6 +129,10 @@ impl Terminal {
         for path in &summary.recordings {
             self.say("recorded", &[("path", &path.display().to_string())]);
         }
+        for path in &summary.clean_feeds {
+            let (path, skipped) = (path.display().to_string(), summary.clean_skipped.to_string());
+            self.say("recorded_clean", &[("path", &path), ("skipped", &skipped)]);
+        }
         if summary.disk_full {
             self.say("disk_was_full", &[]);
         }
@@ -127,6 +144,7 @@ fn summary_line(summary: &Summary) -> Value {
         "type": "summary", "frames_composed": summary.frames_composed, "frames_lagged": summary.loss.lagged,
         "frames_skipped": summary.loss.skipped, "frames_dropped": summary.loss.dropped, "frames_encoded": summary.frames_encoded,
         "audio_blocks": summary.audio_blocks, "destinations": links(&summary.links), "recordings": summary.recordings,
+        "clean_feeds": summary.clean_feeds, "clean_skipped": summary.clean_skipped,
         "disk_full": summary.disk_full, "cpu_s": summary.cpu_s, "peak_rss_bytes": summary.peak_rss_bytes,
     })
 }
@@ -186,6 +204,8 @@ mod tests {
             audio_blocks: 6,
             links: vec![link],
             recordings: vec!["/a/b.mp4".into()],
+            clean_feeds: vec!["/a/b.clean.mp4".into()],
+            clean_skipped: 8,
             disk_full: false,
             cpu_s: 1.5,
             peak_rss_bytes: 9,
@@ -200,6 +220,8 @@ mod tests {
             ("frames_encoded", json!(5)),
             ("audio_blocks", json!(6)),
             ("recordings", json!(["/a/b.mp4"])),
+            ("clean_feeds", json!(["/a/b.clean.mp4"])),
+            ("clean_skipped", json!(8)),
             ("cpu_s", json!(1.5)),
             ("peak_rss_bytes", json!(9)),
         ] {

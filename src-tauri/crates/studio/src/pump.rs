@@ -15,6 +15,8 @@ use tokio::sync::mpsc;
 
 const TICK: Duration = Duration::from_secs(1);
 const PREVIEW_TICK: Duration = Duration::from_secs(2);
+/// Between two notes that the explained product is in the picture: what a crash may cost an explanation.
+const SPAN_TICK: Duration = Duration::from_secs(5);
 /// Between two copies of the database while on air.
 const BACKUP_MS: i64 = 3_600_000;
 
@@ -57,6 +59,7 @@ impl Studio {
             if inner.engine.set(engine).is_err() {
                 return Err(StudioError::internal("two media processes"));
             }
+            self.settle_lost_span().await?;
             self.take_snapshot().await?;
             inner.tasks.spawn("engine events", self.clone().carry(events));
         }
@@ -65,12 +68,26 @@ impl Studio {
             // The recordings, HLS and product card belong to a show that is over.
             let configuration = self.configuration();
             self.open_sources(configuration, inner.options.configuration.is_some()).await?;
+            self.finish_leftovers();
         }
         self.take_snapshot().await
     }
 
+    /// An explanation that a dead process left open: on air or with its card still in the picture it never stopped; else
+    /// it ended when it was last seen.
+    async fn settle_lost_span(&self) -> Result<(), StudioError> {
+        let Reply::Snapshot(found) = self.engine()?.command(Command::Snapshot, bytes::Bytes::new()).await? else {
+            return Err(StudioError::internal("Snapshot"));
+        };
+        if crate::hub::on_air(found.state.engine) || found.overlay.card.is_some() {
+            return Ok(());
+        }
+        crate::rows::close_lost_span(&self.inner.store, self.now_ms()).await
+    }
+
     async fn open_selling(&self) -> Result<(), StudioError> {
         let inner = &self.inner;
+        self.start_remotes().await?;
         if let ShopMode::On { listen } = inner.options.shop
             && inner.shop.get().is_none()
         {
@@ -89,7 +106,7 @@ impl Studio {
                 }
             });
         }
-        if self.shop_url().is_some() && inner.selling.get().is_none() {
+        if self.shop_url().is_some() && self.shops().own().is_none() {
             self.start_selling().await?;
         }
         Ok(())
@@ -187,6 +204,7 @@ impl Studio {
         let token = self.inner.tasks.token();
         let mut tick = tokio::time::interval(TICK);
         let mut preview = tokio::time::interval(PREVIEW_TICK);
+        let mut span = tokio::time::interval(SPAN_TICK);
         let mut idle = Duration::ZERO;
         let mut backed_up: Option<i64> = None;
         loop {
@@ -195,12 +213,16 @@ impl Studio {
                 _ = tick.tick() => {
                     let now = self.now_ms();
                     self.hub().change_health(|board| { board.expire(now); });
+                    self.tell_clocks(now);
+                    self.expire_reading(now).await;
+                    self.follow_clock().await;
                     self.refresh_overlay().await;
                     if self.is_on_air() && backed_up.is_none_or(|at| now - at >= BACKUP_MS) {
                         backed_up = Some(now);
                         self.inner.tasks.spawn("backup", self.clone().back_up(now));
                     }
                 }
+                _ = span.tick() => self.note_span().await,
                 _ = preview.tick() => {
                     let (asked, taken, shown) = self.inner.preview.counts();
                     idle = if asked == 0 { idle + PREVIEW_TICK } else { Duration::ZERO };
@@ -257,6 +279,7 @@ impl Studio {
     async fn close_left_over_show(&self) {
         if self.hub().picture().state.engine != EngineState::Ending {
             self.end_left_over_row().await;
+            self.forget_keys().await;
         }
     }
 }

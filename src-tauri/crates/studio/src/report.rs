@@ -74,6 +74,8 @@ async fn account(data: &Path) -> Value {
             "muted": state.map(|s| s.muted),
             "recording": state.and_then(|s| s.recording.as_ref()),
             "recordings": state.map(|s| &s.recordings),
+            "clean_feed": state.and_then(|s| s.clean_feed.as_ref()),
+            "clean_feeds": state.map(|s| &s.clean_feeds),
             "destinations": state.map(|s| &s.links),
         },
         "engine": engine.as_ref().map(|(_, pid)| json!({ "pid": pid })),
@@ -167,7 +169,7 @@ pub(crate) async fn end_running(data: &Path) -> Result<Option<Summary>, StudioEr
 }
 
 /// Asks the owner of the folder; `None` when nobody owns it.
-async fn ask_owner(data: &Path, question: &Question) -> Result<Option<Answer>, StudioError> {
+pub(crate) async fn ask_owner(data: &Path, question: &Question) -> Result<Option<Answer>, StudioError> {
     if FolderLock::holder(data).is_none() {
         return Ok(None);
     }

@@ -1,17 +1,30 @@
 //! The only door to the store: rows as the use-cases need them.
 
+mod comments;
+mod orders;
+mod shops;
+
+pub(crate) use comments::{CommentRow, comment, comment_counts, hide_comment, search_comments};
+
+pub(crate) use orders::{OrderAt, OrderList, OrderRow, OrderSearch, answer_after_sale, order, orders, search_orders, ship};
+pub(crate) use shops::{
+    Remote, add_remote, connection_name, connections, put_connection, remotes, remove_connection, rename_connection, set_identity,
+    shop_of_identity, told,
+};
+
 use crate::error::{DATABASE, StudioError};
 use crate::present;
 use crate::secrets::MasterKey;
 use crate::view::ActionView;
 use stallcast_clock::Clock;
 use stallcast_engine::protocol::Summary;
-use stallcast_model::{Action, BagItem, Capability, Coupon, CouponDraft, IntentId, Money, Order, OrderId, Product, Shipment};
-use stallcast_store::{IntentRow, OrderQuery, Restored, SealError, Sealer, Store, StoreError, StoreOptions};
+use stallcast_model::{Action, BagItem, Capability, ConnectionId, Coupon, CouponDraft, CouponId, IntentId, Money, Product, ProductId};
+use stallcast_store::{Connection, IntentRow, OfferChangeRow, Restored, SealError, Sealer, Store, StoreError, StoreOptions};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-pub(crate) use stallcast_store::Destination as DestinationRow;
+pub(crate) use stallcast_store::{Candidate, Candidates, Destination as DestinationRow, OfferWish};
 
 /// How an intent of the outbox stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +32,7 @@ pub(crate) enum IntentState {
     Sending,
     Checking,
     Confirmed { at_ms: i64 },
-    Failed { code: String },
+    Failed { code: String, params: BTreeMap<String, String> },
 }
 
 /// A pressed button on its way to the platform.
@@ -37,7 +50,7 @@ impl Intent {
             S::Sending => IntentState::Sending,
             S::Checking => IntentState::Checking,
             S::Confirmed { at_ms } => IntentState::Confirmed { at_ms },
-            S::Failed { code } => IntentState::Failed { code },
+            S::Failed { code, params } => IntentState::Failed { code, params },
             S::Superseded | S::Discarded => return None,
         };
         Some(Self { id: row.id.to_string(), state })
@@ -48,8 +61,19 @@ impl Intent {
             IntentState::Sending => ActionView::Sending,
             IntentState::Checking => ActionView::Checking,
             IntentState::Confirmed { at_ms } => ActionView::Confirmed { at_ms: present::ms(*at_ms) },
-            IntentState::Failed { code } => ActionView::Failed { code: code.clone(), intent_id: self.id.clone() },
+            IntentState::Failed { code, params } => {
+                ActionView::Failed { code: code.clone(), params: params.clone(), intent_id: self.id.clone() }
+            }
         }
+    }
+
+    /// As [`Self::view`], with what a sentence calls it by.
+    pub(crate) fn view_of(&self, names: &[(&str, &dyn std::fmt::Display)]) -> ActionView {
+        let mut view = self.view();
+        if let ActionView::Failed { params, .. } = &mut view {
+            params.extend(names.iter().map(|(name, value)| ((*name).to_owned(), value.to_string())));
+        }
+        view
     }
 }
 
@@ -60,33 +84,27 @@ pub(crate) struct BagRow {
     pub product: Product,
     pub stock_of: Option<i64>,
     pub pin: Option<Intent>,
+    pub connection: String,
+    pub change: Option<OfferChange>,
+}
+
+/// A change of price or pieces.
+#[derive(Debug, Clone)]
+pub(crate) struct OfferChange {
+    pub row: OfferChangeRow,
+    pub intent: Intent,
 }
 
 /// A coupon and the intent that issues it.
 #[derive(Debug, Clone)]
 pub(crate) struct CouponRow {
     pub coupon: Coupon,
-    pub intent_id: Option<String>,
-}
-
-/// An order of one connection.
-#[derive(Debug, Clone)]
-pub(crate) struct OrderRow {
-    pub order: Order,
-    /// Name of the connection.
     pub connection: String,
-    pub seen_at_ms: i64,
-    pub ship: Option<Intent>,
-}
-
-/// The newest orders and the counts of all.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct OrderList {
-    pub rows: Vec<OrderRow>,
-    pub total: u32,
-    pub awaiting_payment: u32,
-    pub to_ship: u32,
-    pub after_sale: u32,
+    pub intent_id: Option<String>,
+    /// Of a refusal.
+    pub failure_params: BTreeMap<String, String>,
+    /// Ending it early, once asked for.
+    pub withdraw: Option<Intent>,
 }
 
 /// The show that is being prepared or runs.
@@ -109,6 +127,10 @@ impl Sealer for KeySealer {
     fn open(&self, row: &str, sealed: &[u8]) -> Result<Vec<u8>, SealError> {
         self.0.open_sealed(row, sealed).map(|plain| plain.to_vec()).map_err(SealError::new)
     }
+
+    fn mark(&self, field: &str, value: &str) -> Result<i64, SealError> {
+        self.0.mark(field, value).map_err(SealError::new)
+    }
 }
 
 /// Where copies of the database lie.
@@ -122,6 +144,16 @@ pub(crate) async fn back_up(store: &Store, data: &Path, now_ms: i64) -> Result<(
     crate::private_file::make_folder(&folder).map_err(|_| StudioError::new("data_unwritable").with("path", folder.display()))?;
     store.back_up(&folder, now_ms).await?;
     Ok(())
+}
+
+/// Takes away the buyers of orders that were settled before `before_ms`, comments written before, and what copies hold of
+/// them. Returns how many orders and comments.
+pub(crate) async fn purge(store: &Store, data: &Path, before_ms: i64, now_ms: i64) -> Result<(u32, u32), StudioError> {
+    let purged = (store.purge_buyers(before_ms, now_ms).await?, store.purge_comments(before_ms).await?);
+    if purged != (0, 0) {
+        store.sweep(&data.join(DATABASE), &backups(data), before_ms, now_ms).await?;
+    }
+    Ok(purged)
 }
 
 /// Opens the database. A damaged one is put aside and its newest good copy takes its place; that is told with it.
@@ -152,6 +184,21 @@ pub(crate) async fn open_store(
     }
 }
 
+/// Reads what was not checked of a large database while it was opened. True: it is damaged, which the next start mends.
+pub(crate) async fn is_damaged(store: &Store) -> bool {
+    match store.check_rest().await {
+        Ok(()) => false,
+        Err(StoreError::Damaged { detail }) => {
+            tracing::error!(detail, "the database is damaged; the next start puts a copy in its place");
+            true
+        }
+        Err(e) => {
+            tracing::warn!(error = %e, "the database could not be checked");
+            false
+        }
+    }
+}
+
 pub(crate) async fn close_store(store: &Store) {
     store.close().await;
 }
@@ -170,6 +217,8 @@ pub(crate) async fn bag(store: &Store) -> Result<Vec<BagRow>, StudioError> {
         product: row.product,
         stock_of: row.stock_of,
         pin: row.pin.and_then(Intent::of),
+        connection: row.connection.to_string(),
+        change: row.change.and_then(|row| Intent::of(row.intent.clone()).map(|intent| OfferChange { row, intent })),
     };
     Ok(store.bag().await?.into_iter().map(row).collect())
 }
@@ -178,49 +227,99 @@ pub(crate) async fn pin(store: &Store, number: u32, now_ms: i64, program_ms: Opt
     store.pin(number, now_ms, program_ms).await?.map(drop).ok_or_else(|| StudioError::new("not_found"))
 }
 
+/// Which number it has in the bag now.
+pub(crate) async fn add_to_bag(store: &Store, connection: &str, product: &str, now_ms: i64) -> Result<u32, StudioError> {
+    let added = store.add_to_bag(&ConnectionId::new(connection), &ProductId::new(product), now_ms).await;
+    added?.ok_or_else(|| StudioError::new("not_found"))
+}
+
+pub(crate) async fn remove_from_bag(store: &Store, number: u32, now_ms: i64, program_ms: Option<i64>) -> Result<(), StudioError> {
+    found(store.remove_from_bag(number, now_ms, program_ms).await?)
+}
+
+pub(crate) async fn move_in_bag(store: &Store, number: u32, by: i32, now_ms: i64) -> Result<(), StudioError> {
+    found(store.move_in_bag(number, by, now_ms).await?)
+}
+
+/// Products of the shops that are not in the bag.
+pub(crate) async fn bag_candidates(store: &Store, text: &str, limit: u32) -> Result<Candidates, StudioError> {
+    Ok(store.bag_candidates(text, limit).await?)
+}
+
+pub(crate) async fn product(store: &Store, connection: &str, id: &str) -> Result<Option<Product>, StudioError> {
+    Ok(store.product(&ConnectionId::new(connection), &ProductId::new(id)).await?)
+}
+
+/// The explained product is in the picture at this instant.
+pub(crate) async fn span_seen(store: &Store, now_ms: i64, program_ms: Option<i64>) -> Result<(), StudioError> {
+    Ok(store.span_seen(now_ms, program_ms).await?)
+}
+
+/// Ends an explanation whose picture died with a process before this one.
+pub(crate) async fn close_lost_span(store: &Store, now_ms: i64) -> Result<(), StudioError> {
+    if let Some(span) = store.close_lost_span(now_ms).await? {
+        tracing::info!(
+            number = span.number,
+            from_ms = span.from_ms,
+            to_ms = span.to_ms,
+            "an explanation was left open and ended where it was last seen"
+        );
+    }
+    Ok(())
+}
+
 /// False when nothing was being explained.
 pub(crate) async fn unpin(store: &Store, now_ms: i64, program_ms: Option<i64>) -> Result<bool, StudioError> {
     Ok(store.unpin(now_ms, program_ms).await?.is_some())
 }
 
 pub(crate) async fn coupons(store: &Store) -> Result<Vec<CouponRow>, StudioError> {
-    let row = |row: stallcast_store::CouponRow| CouponRow { coupon: row.coupon, intent_id: row.intent.map(|intent| intent.id.to_string()) };
+    let row = |row: stallcast_store::CouponRow| CouponRow {
+        coupon: row.coupon,
+        connection: row.connection.to_string(),
+        intent_id: row.intent.as_ref().map(|intent| intent.id.to_string()),
+        failure_params: match row.intent.map(|intent| intent.state) {
+            Some(stallcast_store::IntentState::Failed { params, .. }) => params,
+            _ => BTreeMap::new(),
+        },
+        withdraw: row.withdraw.and_then(Intent::of),
+    };
     Ok(store.coupons().await?.into_iter().map(row).collect())
 }
 
-/// Issues it on the first connection that can.
-pub(crate) async fn issue_coupon(store: &Store, draft: &CouponDraft, now_ms: i64) -> Result<(), StudioError> {
-    let all = store.connections().await?;
-    let able = all.iter().find(|c| *c.capabilities.of(Action::IssueCoupon) == Capability::Native);
-    let connection = able.ok_or_else(|| StudioError::new("unsupported"))?;
-    store.issue_coupon(&connection.id, draft, now_ms).await?;
-    Ok(())
+/// Where a coupon is issued: on this connection if one is named, else on the first that can.
+pub(crate) async fn coupon_place(store: &Store, connection: Option<&str>) -> Result<Connection, StudioError> {
+    let mut all = store.connections().await?.into_iter();
+    match connection {
+        Some(id) => all.find(|c| c.id.as_str() == id).ok_or_else(|| StudioError::new("not_found")),
+        None => {
+            let able = all.find(|c| *c.capabilities.of(Action::IssueCoupon) == Capability::Native);
+            able.ok_or_else(|| StudioError::new("unsupported"))
+        }
+    }
 }
 
-pub(crate) async fn orders(store: &Store, most: u32) -> Result<OrderList, StudioError> {
-    let rows = store.orders(OrderQuery { limit: most, ..OrderQuery::default() }).await?;
-    let counts = store.order_counts().await?;
-    let row = |row: stallcast_store::OrderRow| OrderRow {
-        order: row.order,
-        connection: row.connection_name,
-        seen_at_ms: row.seen_at_ms,
-        ship: row.ship.and_then(Intent::of),
-    };
-    Ok(OrderList {
-        rows: rows.into_iter().map(row).collect(),
-        total: counts.total,
-        awaiting_payment: counts.awaiting_payment,
-        to_ship: counts.to_ship,
-        after_sale: counts.after_sale,
-    })
+/// Its id.
+pub(crate) async fn issue_coupon(
+    store: &Store,
+    connection: &ConnectionId,
+    draft: &CouponDraft,
+    now_ms: i64,
+) -> Result<String, StudioError> {
+    Ok(store.issue_coupon(connection, draft, now_ms).await?.to_string())
 }
 
-pub(crate) async fn ship(store: &Store, order: &str, carrier: &str, tracking: &str, now_ms: i64) -> Result<(), StudioError> {
-    let missing = || StudioError::new("not_found");
-    let id = OrderId::new(order);
-    let row = store.find_order(&id).await?.ok_or_else(missing)?;
-    let shipment = Shipment { carrier: carrier.to_owned(), tracking: tracking.to_owned() };
-    store.request_ship(&row.connection, &id, &shipment, now_ms).await?.map(drop).ok_or_else(missing)
+pub(crate) async fn withdraw_coupon(store: &Store, id: &str, now_ms: i64) -> Result<(), StudioError> {
+    found(store.withdraw_coupon(&CouponId::new(id), now_ms).await?)
+}
+
+pub(crate) async fn change_offer(store: &Store, wish: &OfferWish, ahead_ms: i64, now_ms: i64) -> Result<(), StudioError> {
+    store.change_offer(wish, ahead_ms, now_ms).await?.map(drop).ok_or_else(|| StudioError::new("not_found"))
+}
+
+/// How something that was pressed stands; `None` once it was replaced or given up.
+pub(crate) async fn intent(store: &Store, id: &str) -> Result<Option<Intent>, StudioError> {
+    Ok(store.intent(&IntentId::new(id)).await?.and_then(Intent::of))
 }
 
 pub(crate) async fn retry_intent(store: &Store, id: &str, now_ms: i64) -> Result<(), StudioError> {
@@ -293,9 +392,4 @@ pub(crate) async fn last_show(data: &Path) -> Option<serde_json::Value> {
             None
         }
     }
-}
-
-/// Adds the connection of a platform, or what is known of it by now.
-pub(crate) async fn put_connection(store: &Store, connection: &stallcast_store::Connection) -> Result<(), StudioError> {
-    Ok(store.put_connection(connection).await?)
 }

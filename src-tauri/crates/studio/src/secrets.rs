@@ -2,14 +2,15 @@
 //!
 //! One random 32-byte key seals destination keys and buyers' fields (XChaCha20-Poly1305, the row's id as associated
 //! text, so that a sealed value moved to another row does not open). What protects the key itself is chosen at the
-//! first use of the folder, in the order keychain → passphrase → file, and recorded in `DIR/key.json`. A recorded
-//! protector is never replaced silently: if it is gone, opening fails with the next step.
-//!
-//! This build carries no OS keychain: [`Keychain`] is the place where one plugs in, and a folder recorded as
-//! `keychain` says so when it cannot be opened.
+//! first use of the folder, in the order passphrase (only where somebody gave one) → keychain → file, and recorded in
+//! `DIR/key.json`. A recorded protector is never replaced silently: if it is gone, opening fails with the next step.
 
+use crate::keychain::{KEY, Keychain};
 use crate::private_file;
 use argon2::{Algorithm, Argon2, Params, Version};
+use blake2::Blake2bMac;
+use blake2::digest::Mac as _;
+use blake2::digest::consts::U32;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use secrecy::{ExposeSecret, SecretSlice};
@@ -20,7 +21,6 @@ use zeroize::Zeroizing;
 
 const FORMAT: u8 = 1;
 const NONCE: usize = 24;
-const KEY: usize = 32;
 const MEMORY_KIB: u32 = 64 * 1024;
 const PASSES: u32 = 2;
 
@@ -78,6 +78,9 @@ pub enum SecretsError {
     /// Recorded in the OS keychain, which does not answer.
     #[error("the keychain does not answer")]
     KeychainGone,
+    /// Recorded in the OS keychain, which answers that it has none, or another one.
+    #[error("the keychain does not have the key of this folder")]
+    KeychainEntryMissing,
     /// The record itself cannot be read.
     #[error("{path} cannot be read")]
     RecordBroken {
@@ -101,14 +104,6 @@ pub enum SecretsError {
     Random,
 }
 
-/// The OS keychain, where a build has one. A call that waits for a person who is not there gives up after 10 s.
-pub trait Keychain: Send + Sync {
-    /// Reads the key stored under `name`; `None` when nothing is stored or nobody answers.
-    fn read(&self, name: &str) -> Option<[u8; KEY]>;
-    /// Stores a key; false when nobody answers.
-    fn write(&self, name: &str, key: &[u8; KEY]) -> bool;
-}
-
 /// The unlocked key. Sealing needs no I/O and is safe from any thread.
 pub struct MasterKey {
     key: SecretSlice<u8>,
@@ -126,6 +121,9 @@ struct Record {
     protector: Protector,
     /// A known text sealed with the key: tells a wrong key from a broken row.
     check: Vec<u8>,
+    /// What the key is filed under in the keychain: a folder may be moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    entry: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     passphrase: Option<PassphraseRecord>,
 }
@@ -140,6 +138,8 @@ struct PassphraseRecord {
 
 const CHECK_ROW: &str = "stallcast:check";
 const CHECK_TEXT: &[u8] = b"this key belongs to this folder";
+/// What the key of [`MasterKey::mark`] is derived with.
+const MARK_KEY: &[u8] = b"stallcast:marks:1";
 const WRAP_ROW: &str = "stallcast:master";
 
 impl MasterKey {
@@ -181,16 +181,20 @@ impl MasterKey {
         keychain: Option<&dyn Keychain>,
     ) -> Result<Self, SecretsError> {
         let bytes = Zeroizing::new(random::<KEY>()?);
-        let name = folder_name(data);
-        let mut passphrase = None;
-        let protector = if keychain.is_some_and(|k| k.write(&name, &bytes)) {
-            Protector::Keychain
-        } else if let Some(file) = passphrase_file {
+        let (mut passphrase, mut entry) = (None, None);
+        let name = uuid::Uuid::new_v4().to_string();
+        // Only what can be read back protects.
+        let keeps =
+            |k: &dyn Keychain| k.write(&name, &bytes).is_ok() && k.read(&name).is_ok_and(|key| key.is_some_and(|key| *key == *bytes));
+        let protector = if let Some(file) = passphrase_file {
             let salt = random::<16>()?;
             let wrapping = derive(&read_passphrase(file)?, &salt, MEMORY_KIB, PASSES)?;
             let wrapped = seal(wrapping.as_slice(), WRAP_ROW, bytes.as_slice())?;
             passphrase = Some(PassphraseRecord { salt: salt.to_vec(), memory_kib: MEMORY_KIB, passes: PASSES, wrapped });
             Protector::Passphrase
+        } else if keychain.is_some_and(keeps) {
+            entry = Some(name);
+            Protector::Keychain
         } else {
             let path = data.join("master.key");
             let io = |source| SecretsError::Io { path: path.clone(), source };
@@ -199,7 +203,7 @@ impl MasterKey {
             Protector::File
         };
         let check = seal(bytes.as_slice(), CHECK_ROW, CHECK_TEXT)?;
-        let record = Record { protector, check, passphrase };
+        let record = Record { protector, check, entry, passphrase };
         let text = serde_json::to_vec_pretty(&record).map_err(|_| SecretsError::RecordBroken { path: record_path.to_owned() })?;
         private_file::replace(record_path, &text).map_err(|source| SecretsError::Io { path: record_path.to_owned(), source })?;
         Ok(Self { key: SecretSlice::from(bytes.to_vec()), protector })
@@ -208,8 +212,10 @@ impl MasterKey {
     fn unlock(data: &Path, record: &Record, passphrase_file: Option<&Path>, keychain: Option<&dyn Keychain>) -> Result<Self, SecretsError> {
         let (bytes, wrong) = match record.protector {
             Protector::Keychain => {
-                let key = keychain.and_then(|k| k.read(&folder_name(data))).ok_or(SecretsError::KeychainGone)?;
-                (Zeroizing::new(key.to_vec()), SecretsError::KeychainGone)
+                let name = record.entry.as_ref().ok_or_else(|| SecretsError::RecordBroken { path: data.join("key.json") })?;
+                let answer = keychain.ok_or(SecretsError::KeychainGone)?.read(name).map_err(|_| SecretsError::KeychainGone)?;
+                let key = answer.ok_or(SecretsError::KeychainEntryMissing)?;
+                (Zeroizing::new(key.to_vec()), SecretsError::KeychainEntryMissing)
             }
             Protector::Passphrase => {
                 let wrap = record.passphrase.as_ref().ok_or_else(|| SecretsError::RecordBroken { path: data.join("key.json") })?;
@@ -238,6 +244,16 @@ impl MasterKey {
         seal(self.key.expose_secret(), row, plain)
     }
 
+    /// A digest by which a sealed value is found again: keyed BLAKE2b with a key of its own, cut to 64 bits.
+    ///
+    /// # Errors
+    /// [`SecretsError::Sealed`] when the key has not its length.
+    pub fn mark(&self, field: &str, value: &str) -> Result<i64, SecretsError> {
+        let own = keyed(self.key.expose_secret(), &[MARK_KEY])?;
+        let digest = keyed(own.as_slice(), &[field.as_bytes(), &[0], value.as_bytes()])?;
+        digest.first_chunk().map(|first| i64::from_le_bytes(*first)).ok_or(SecretsError::Sealed)
+    }
+
     /// Opens what [`Self::seal`] made for the same row.
     ///
     /// # Errors
@@ -245,10 +261,6 @@ impl MasterKey {
     pub fn open_sealed(&self, row: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SecretsError> {
         open(self.key.expose_secret(), row, sealed)
     }
-}
-
-fn folder_name(data: &Path) -> String {
-    std::path::absolute(data).unwrap_or_else(|_| data.to_owned()).display().to_string()
 }
 
 fn random<const N: usize>() -> Result<[u8; N], SecretsError> {
@@ -276,6 +288,14 @@ fn derive(phrase: &[u8], salt: &[u8], memory_kib: u32, passes: u32) -> Result<Ze
     Ok(out)
 }
 
+fn keyed(key: &[u8], parts: &[&[u8]]) -> Result<Zeroizing<[u8; KEY]>, SecretsError> {
+    let mut mac = <Blake2bMac<U32> as blake2::digest::KeyInit>::new_from_slice(key).map_err(|_| SecretsError::Sealed)?;
+    for part in parts {
+        mac.update(part);
+    }
+    Ok(Zeroizing::new(mac.finalize().into_bytes().into()))
+}
+
 fn seal(key: &[u8], row: &str, plain: &[u8]) -> Result<Vec<u8>, SecretsError> {
     let nonce = random::<NONCE>()?;
     let cipher = XChaCha20Poly1305::new_from_slice(key).map_err(|_| SecretsError::Sealed)?;
@@ -301,6 +321,36 @@ fn open(key: &[u8], row: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Secr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keychain::NoAnswer;
+    use std::collections::HashMap;
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    #[derive(Debug, Default)]
+    struct Memory {
+        entries: Mutex<HashMap<String, [u8; KEY]>>,
+        silent: AtomicBool,
+        forgets: AtomicBool,
+    }
+
+    impl Keychain for Memory {
+        fn read(&self, name: &str) -> Result<Option<Zeroizing<[u8; KEY]>>, NoAnswer> {
+            if self.silent.load(Ordering::SeqCst) {
+                return Err(NoAnswer);
+            }
+            Ok(self.entries.lock().expect("lock").get(name).copied().map(Zeroizing::new))
+        }
+
+        fn write(&self, name: &str, key: &[u8; KEY]) -> Result<(), NoAnswer> {
+            if self.silent.load(Ordering::SeqCst) {
+                return Err(NoAnswer);
+            }
+            if !self.forgets.load(Ordering::SeqCst) {
+                self.entries.lock().expect("lock").insert(name.to_owned(), *key);
+            }
+            Ok(())
+        }
+    }
 
     #[test]
     fn a_sealed_value_opens_only_for_its_row_and_unchanged() {
@@ -318,6 +368,18 @@ mod tests {
         }
         assert!(key.open_sealed("destination:1", &[]).is_err());
         assert_ne!(sealed, key.seal("destination:1", b"canary-key").expect("seal"), "a nonce was used twice");
+    }
+
+    #[test]
+    fn a_mark_is_the_same_for_the_same_value_and_key_only() {
+        let (one, two) = (tempfile::tempdir().expect("dir"), tempfile::tempdir().expect("dir"));
+        let key = MasterKey::open(one.path(), None, None).expect("open");
+        let mark = key.mark("buyer phone", "13800138000").expect("mark");
+        assert_eq!(MasterKey::open(one.path(), None, None).expect("again").mark("buyer phone", "13800138000").expect("mark"), mark);
+        assert_ne!(key.mark("buyer name", "13800138000").expect("mark"), mark, "fields do not meet");
+        assert_ne!(key.mark("buyer phone", "13800138001").expect("mark"), mark);
+        let other = MasterKey::open(two.path(), None, None).expect("open");
+        assert_ne!(other.mark("buyer phone", "13800138000").expect("mark"), mark, "of no use without the key");
     }
 
     #[test]
@@ -361,23 +423,45 @@ mod tests {
 
     #[test]
     fn a_keychain_that_answers_wins_and_is_not_forgotten() {
-        #[derive(Default)]
-        struct Memory(std::sync::Mutex<Option<[u8; KEY]>>);
-        impl Keychain for Memory {
-            fn read(&self, _: &str) -> Option<[u8; KEY]> {
-                *self.0.lock().expect("lock")
-            }
-            fn write(&self, _: &str, key: &[u8; KEY]) -> bool {
-                *self.0.lock().expect("lock") = Some(*key);
-                true
-            }
-        }
         let dir = tempfile::tempdir().expect("dir");
         let keychain = Memory::default();
-        let key = MasterKey::open(dir.path(), None, Some(&keychain)).expect("first");
+        let data = dir.path().join("data");
+        let key = MasterKey::open(&data, None, Some(&keychain)).expect("first");
         assert_eq!(key.protector(), Protector::Keychain);
-        assert!(!dir.path().join("master.key").exists());
-        assert!(MasterKey::open(dir.path(), None, Some(&keychain)).is_ok());
-        assert!(matches!(MasterKey::open(dir.path(), None, None), Err(SecretsError::KeychainGone)));
+        assert!(!data.join("master.key").exists());
+        let sealed = key.seal("r", b"x").expect("seal");
+        // A folder that was moved keeps its key.
+        let moved = dir.path().join("moved");
+        std::fs::rename(&data, &moved).expect("moved");
+        assert!(MasterKey::open(&moved, None, Some(&keychain)).expect("again").open_sealed("r", &sealed).is_ok());
+        assert!(matches!(MasterKey::open(&moved, None, None), Err(SecretsError::KeychainGone)));
+        keychain.silent.store(true, Ordering::SeqCst);
+        assert!(matches!(MasterKey::open(&moved, None, Some(&keychain)), Err(SecretsError::KeychainGone)));
+        keychain.silent.store(false, Ordering::SeqCst);
+        let mut stored = keychain.entries.lock().expect("lock").drain().collect::<Vec<_>>();
+        assert!(matches!(MasterKey::open(&moved, None, Some(&keychain)), Err(SecretsError::KeychainEntryMissing)));
+        stored[0].1[0] ^= 1;
+        keychain.entries.lock().expect("lock").extend(stored);
+        assert!(matches!(MasterKey::open(&moved, None, Some(&keychain)), Err(SecretsError::KeychainEntryMissing)), "another key");
+        assert!(!moved.join("master.key").exists(), "nothing weaker takes its place");
+    }
+
+    #[test]
+    fn a_keychain_that_does_not_serve_is_left_alone_and_a_passphrase_was_somebodys_choice() {
+        let dir = tempfile::tempdir().expect("dir");
+        let keychain = Memory::default();
+        keychain.silent.store(true, Ordering::SeqCst);
+        let data = dir.path().join("silent");
+        assert_eq!(MasterKey::open(&data, None, Some(&keychain)).expect("open").protector(), Protector::File);
+        keychain.silent.store(false, Ordering::SeqCst);
+        keychain.forgets.store(true, Ordering::SeqCst);
+        let data = dir.path().join("forgets");
+        assert_eq!(MasterKey::open(&data, None, Some(&keychain)).expect("open").protector(), Protector::File, "not read back");
+        keychain.forgets.store(false, Ordering::SeqCst);
+        let phrase = dir.path().join("phrase");
+        std::fs::write(&phrase, "correct horse").expect("write");
+        let data = dir.path().join("phrased");
+        assert_eq!(MasterKey::open(&data, Some(&phrase), Some(&keychain)).expect("open").protector(), Protector::Passphrase);
+        assert!(keychain.entries.lock().expect("lock").is_empty());
     }
 }

@@ -12,6 +12,10 @@ use stallcast_store::Store;
 use std::sync::PoisonError;
 
 const ROW: &str = "studio";
+/// Buyers' fields are kept this long: the longest time in which a buyer may still come back with a complaint.
+const RETENTION_DAYS: u32 = 90;
+/// What may be chosen, days.
+const RETENTION_RANGE: std::ops::RangeInclusive<u32> = 1..=3650;
 
 /// The saved settings. New fields need a default, so that an old database opens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +27,10 @@ pub(crate) struct Settings {
     pub theme: String,
     /// Record each show.
     pub record: bool,
+    /// With each recording, record the picture without overlays too.
+    pub clean_feed: bool,
+    /// Days after which a settled order loses its buyer's name, phone and address.
+    pub retention_days: u32,
     /// Sources, canvas, encoders.
     pub configuration: Configuration,
 }
@@ -30,7 +38,14 @@ pub(crate) struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         let language = Language::from_environment(|name| std::env::var(name).ok()).tag().to_owned();
-        Self { configuration: first_configuration(&language), language, theme: "dark".to_owned(), record: false }
+        Self {
+            configuration: first_configuration(&language),
+            language,
+            theme: "dark".to_owned(),
+            record: false,
+            clean_feed: false,
+            retention_days: RETENTION_DAYS,
+        }
     }
 }
 
@@ -58,6 +73,8 @@ impl Studio {
             language: settings.language,
             theme: settings.theme,
             record: settings.record,
+            clean_feed: settings.clean_feed,
+            retention_days: settings.retention_days,
             key_protector: self.inner.key.protector().word().to_owned(),
         }
     }
@@ -114,6 +131,27 @@ impl Studio {
     /// `disk_full`, `internal` when the choice cannot be saved.
     pub async fn set_recording(&self, record: bool) -> Result<(), UiError> {
         Ok(self.change_settings(|s| s.record = record).await?)
+    }
+
+    /// With each recording, record the picture without overlays too; from the next recording on.
+    ///
+    /// # Errors
+    /// `disk_full`, `internal` when the choice cannot be saved.
+    pub async fn set_clean_feed(&self, clean_feed: bool) -> Result<(), UiError> {
+        Ok(self.change_settings(|s| s.clean_feed = clean_feed).await?)
+    }
+
+    /// Days after which a settled order loses its buyer's name, phone and address. Takes effect at once.
+    ///
+    /// # Errors
+    /// `invalid` outside 1..=3650, `disk_full`, `internal` when the choice cannot be saved.
+    pub async fn set_retention(&self, days: u32) -> Result<(), UiError> {
+        if !RETENTION_RANGE.contains(&days) {
+            return Err(StudioError::invalid("retention_days", "range").into());
+        }
+        self.change_settings(|s| s.retention_days = days).await?;
+        self.inner.retention_changed.notify_one();
+        Ok(())
     }
 
     /// Sources chosen in a window are there again at the next start; those of a command line are not.

@@ -1,11 +1,12 @@
 //! Going live, ending, muting, recording.
 
+use crate::args::clean_of;
 use crate::error::StudioError;
 use crate::hub::{Pressed, on_air};
 use crate::studio::Studio;
 use crate::usage::Usage;
 use crate::view::{StudioEvent, UiError};
-use stallcast_engine::protocol::{Command, Destination, EngineState, Event, GoLive, Recording, Reply, State, Summary};
+use stallcast_engine::protocol::{Command, Destination, EncoderLimits, EngineState, Event, GoLive, Recording, Reply, State, Summary};
 use std::path::PathBuf;
 
 /// A show that is about to start.
@@ -13,8 +14,12 @@ use std::path::PathBuf;
 pub(crate) struct ShowPlan {
     pub destinations: Vec<Destination>,
     pub recording: Option<Recording>,
+    /// The picture without overlays.
+    pub clean_feed: Option<Recording>,
     /// Seconds.
     pub for_s: Option<u64>,
+    /// What the destinations demand of the encoder.
+    pub limits: EncoderLimits,
 }
 
 impl Studio {
@@ -22,11 +27,12 @@ impl Studio {
     /// process has accepted; whether anybody takes the picture comes as state.
     ///
     /// # Errors
-    /// `already_live`, `no_output`, and what the media process refuses.
+    /// `already_live`, `no_output`, `key_forgotten`, and what the media process refuses.
     pub async fn go_live(&self) -> Result<(), UiError> {
-        let destinations = self.enabled_destinations().await?;
+        let (destinations, limits) = self.enabled_destinations().await?;
         let recording = if self.settings().record { Some(self.new_recording()?) } else { None };
-        Ok(self.start_show(ShowPlan { destinations, recording, for_s: None }).await?)
+        let clean_feed = recording.as_ref().and_then(|recording| self.new_clean_feed(recording));
+        Ok(self.start_show(ShowPlan { destinations, recording, clean_feed, for_s: None, limits }).await?)
     }
 
     /// Starts a show as planned.
@@ -43,6 +49,7 @@ impl Studio {
                 return Err(StudioError::new("already_live"));
             }
             picture.pressed = Some(Pressed::GoLive);
+            picture.steps_done.clear();
         }
         self.publish_show().await;
         let started = async {
@@ -53,10 +60,13 @@ impl Studio {
                 self.guard_secrets(destination);
             }
             self.begin_show_row().await?;
+            self.use_keys(&plan.destinations).await?;
             // Under `live` the engine may outlive its app up to the deadline; a window's show ends after the grace time.
             let grace = plan.for_s.map_or(GRACE_S, |s| s.saturating_add(GRACE_S));
             engine.command(Command::SetGrace { seconds: grace }, bytes::Bytes::new()).await?;
-            let go = GoLive { destinations: plan.destinations, hls_dir, recording: plan.recording, for_s: plan.for_s };
+            self.note_recordings(plan.recording.iter().chain(&plan.clean_feed));
+            let ShowPlan { destinations, recording, clean_feed, for_s, limits } = plan;
+            let go = GoLive { destinations, hls_dir, recording, clean_feed, for_s, limits };
             engine.command(Command::GoLive(go), bytes::Bytes::new()).await?;
             Ok(())
         };
@@ -64,6 +74,7 @@ impl Studio {
         if started.is_err() {
             self.hub().picture().pressed = None;
             self.drop_show_row().await;
+            self.keep_keys().await;
             self.publish_show().await;
         }
         started
@@ -112,22 +123,28 @@ impl Studio {
         Ok(())
     }
 
-    /// Records the running show into a new file of the recordings folder.
+    /// Records the running show into a new file of the recordings folder, and its clean picture if the settings say so.
     ///
     /// # Errors
     /// `not_live`, `disk_full`, `path_unwritable`.
     pub async fn start_recording(&self) -> Result<(), UiError> {
         let recording = self.new_recording()?;
+        let clean_feed = self.new_clean_feed(&recording);
         self.engine()?.command(Command::StartRecording(recording), bytes::Bytes::new()).await.map_err(StudioError::from)?;
+        if let Some(clean_feed) = clean_feed {
+            self.engine()?.command(Command::StartCleanFeed(clean_feed), bytes::Bytes::new()).await.map_err(StudioError::from)?;
+        }
         Ok(())
     }
 
-    /// Ends the recording and finishes its file.
+    /// Ends the recording and the clean feed, and finishes their files.
     ///
     /// # Errors
     /// `not_live`, `engine_down`.
     pub async fn stop_recording(&self) -> Result<(), UiError> {
-        self.engine()?.command(Command::StopRecording, bytes::Bytes::new()).await.map_err(StudioError::from)?;
+        for command in [Command::StopRecording, Command::StopCleanFeed] {
+            self.engine()?.command(command, bytes::Bytes::new()).await.map_err(StudioError::from)?;
+        }
         Ok(())
     }
 
@@ -141,6 +158,11 @@ impl Studio {
         let folder = self.recordings_folder();
         crate::private_file::make_folder(&folder).map_err(|_| StudioError::new("path_unwritable").with("path", folder.display()))?;
         Ok(Recording { path: folder.join(format!("{}.mp4", stamp(self.now_ms()))), overwrite: false })
+    }
+
+    /// Beside the recording, if it is wanted.
+    fn new_clean_feed(&self, recording: &Recording) -> Option<Recording> {
+        self.settings().clean_feed.then(|| Recording { path: clean_of(&recording.path), overwrite: false })
     }
 
     /// The picture is being pushed, or will be in a moment.
@@ -170,6 +192,7 @@ impl Studio {
             tracing::warn!(error = %e, "the explained product was not closed");
         }
         self.end_show_row(summary).await;
+        self.forget_keys().await;
         self.hub().change_health(crate::health::HealthBoard::show_over);
         self.hub().send(StudioEvent::Bag(self.bag_view().await));
         self.publish_show().await;
@@ -182,19 +205,7 @@ const GRACE_S: u64 = 600;
 
 /// `20261124-201403` in UTC: sorts by time, needs no time zone data, never repeats within a show.
 pub(crate) fn stamp(at_ms: i64) -> String {
-    let seconds = at_ms.div_euclid(1000);
-    let (days, of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    // Civil date from days since 1970 (Hinnant's algorithm), valid for every year that can occur.
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let doe = z.rem_euclid(146_097);
-    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    let mp = (5 * doy + 2) / 153;
-    let day = doy - (153 * mp + 2) / 5 + 1;
-    let month = if mp < 10 { mp + 3 } else { mp - 9 };
-    let year = yoe + era * 400 + i64::from(month <= 2);
-    format!("{year:04}{month:02}{day:02}-{:02}{:02}{:02}", of_day / 3600, of_day / 60 % 60, of_day % 60)
+    jiff::Timestamp::from_millisecond(at_ms).unwrap_or_default().strftime("%Y%m%d-%H%M%S").to_string()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::hub::on_air;
 use crate::studio::Studio;
 use crate::view::{DeviceView, DevicesView, SourceForm, StudioEvent, UiError};
 use stallcast_engine::DeviceList;
-use stallcast_engine::protocol::{CameraChoice, Command, Configuration, MicChoice};
+use stallcast_engine::protocol::{CameraChoice, Command, Configuration, EncoderChoice, MicChoice};
 use stallcast_media::Canvas;
 use std::path::PathBuf;
 
@@ -18,6 +18,7 @@ pub(crate) fn first_configuration(language: &str) -> Configuration {
         video_kbps: 2500,
         audio_kbps: 128,
         low_latency: false,
+        encoder: EncoderChoice::Auto,
         language: language.to_owned(),
     }
 }
@@ -104,6 +105,8 @@ impl Studio {
         self.engine()?.command(Command::Configure(wanted.clone()), bytes::Bytes::new()).await?;
         self.hub().picture().configuration = wanted.clone();
         self.remember_configuration(&wanted).await;
+        // What it means on each platform may have changed.
+        self.publish_destinations().await;
         self.hub().send(StudioEvent::Show(self.show_view().await));
         Ok(())
     }

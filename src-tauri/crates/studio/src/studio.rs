@@ -2,11 +2,12 @@
 
 use crate::error::StudioError;
 use crate::hub::Hub;
+use crate::keychain::Keychain;
 use crate::lock::FolderLock;
 use crate::preview::{PreviewBoard, PreviewPicture};
 use crate::redact::Redactor;
 use crate::secrets::{MasterKey, Protector};
-use crate::selling::Selling;
+use crate::selling::Connections;
 use crate::settings::Settings;
 use crate::shop_process::ShopProcess;
 use crate::usage::{self, Usage};
@@ -18,6 +19,7 @@ use stallcast_engine::protocol::{Configuration, Destination, Event};
 use stallcast_store::Store;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{broadcast, watch};
@@ -59,6 +61,8 @@ pub struct StudioOptions {
     pub clock: Arc<dyn Clock>,
     /// Where the passphrase is, if the folder uses one.
     pub passphrase_file: Option<PathBuf>,
+    /// The keychain that may keep the master key; `None` for none.
+    pub keychain: Option<Arc<dyn Keychain>>,
     /// The local shop.
     pub shop: ShopMode,
     /// The media process.
@@ -81,6 +85,7 @@ impl StudioOptions {
             exe,
             clock: Arc::new(SystemClock),
             passphrase_file: None,
+            keychain: None,
             shop: ShopMode::On { listen: None },
             engine: EngineMode::Child,
             redactor: Redactor::default(),
@@ -105,11 +110,17 @@ pub(crate) struct Inner {
     pub(crate) settings: Mutex<Settings>,
     pub(crate) engine: OnceLock<Engine>,
     pub(crate) shop: OnceLock<ShopProcess>,
-    pub(crate) selling: OnceLock<Selling>,
+    pub(crate) shops: Connections,
+    /// The comment that the host answers now.
+    pub(crate) reading: crate::comments::Reading,
     /// One at a time: an older overlay must never overwrite a newer one.
     pub(crate) overlay_turn: tokio::sync::Mutex<()>,
+    /// The time that buyers' fields are kept was changed.
+    pub(crate) retention_changed: tokio::sync::Notify,
     pub(crate) tasks: Tasks,
     pub(crate) cores: u32,
+    /// It does more than hold its folder: shops that are added are connected to.
+    is_open: AtomicBool,
     opened: watch::Sender<Option<Result<(), StudioError>>>,
     lock: Mutex<Option<FolderLock>>,
 }
@@ -127,6 +138,30 @@ impl Studio {
     /// # Errors
     /// `folder_busy`, `show_running`, `data_unwritable`, everything about secrets and the database.
     pub async fn open(options: StudioOptions) -> Result<Self, StudioError> {
+        let studio = Self::take(options).await?;
+        studio.inner.is_open.store(true, Ordering::Relaxed);
+        studio.open_control().await;
+        let checking = studio.clone();
+        studio.inner.tasks.spawn("database check", async move {
+            let token = checking.inner.tasks.token();
+            if token.run_until_cancelled(crate::rows::is_damaged(&checking.inner.store)).await == Some(true) {
+                let now = checking.now_ms();
+                checking.hub().change_health(|board| board.database_suspect(now));
+            }
+        });
+        studio.inner.tasks.spawn("retention", studio.clone().keep_retention());
+        studio.inner.tasks.spawn("shops", studio.clone().tell_selling());
+        let opening = studio.clone();
+        studio.inner.tasks.spawn("open", async move { opening.open_children().await });
+        Ok(studio)
+    }
+
+    /// Takes the folder and opens nothing else: no media process, no shop, no workers. For a command that changes the folder
+    /// while nobody else has it.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(crate) async fn take(options: StudioOptions) -> Result<Self, StudioError> {
         let lock = FolderLock::take(&options.data)?;
         if options.refuse_running
             && let Some((snapshot, pid)) = crate::report::engine_snapshot(&options.data).await
@@ -134,8 +169,8 @@ impl Studio {
         {
             return Err(StudioError::new("show_running").with("pid", pid));
         }
-        let (data, passphrase) = (options.data.clone(), options.passphrase_file.clone());
-        let key = tokio::task::spawn_blocking(move || MasterKey::open(&data, passphrase.as_deref(), None)).await;
+        let (data, passphrase, keychain) = (options.data.clone(), options.passphrase_file.clone(), options.keychain.clone());
+        let key = tokio::task::spawn_blocking(move || MasterKey::open(&data, passphrase.as_deref(), keychain.as_deref())).await;
         let key = Arc::new(key.map_err(StudioError::internal)??);
         let (store, restored) = crate::rows::open_store(&options.data, &key, &options.clock).await?;
         let settings = Settings::load(&store).await?;
@@ -149,10 +184,13 @@ impl Studio {
                 settings: Mutex::new(settings),
                 engine: OnceLock::new(),
                 shop: OnceLock::new(),
-                selling: OnceLock::new(),
+                shops: Connections::default(),
+                reading: crate::comments::Reading::default(),
                 overlay_turn: tokio::sync::Mutex::new(()),
+                retention_changed: tokio::sync::Notify::new(),
                 tasks: Tasks::new(),
                 cores: std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX)),
+                is_open: AtomicBool::new(false),
                 opened: watch::Sender::new(None),
                 lock: Mutex::new(Some(lock)),
                 options,
@@ -163,9 +201,6 @@ impl Studio {
             studio.hub().change_health(|board| board.database_restored(restored.copied_at_ms, now));
         }
         studio.guard_saved_secrets().await;
-        studio.open_control().await;
-        let opening = studio.clone();
-        studio.inner.tasks.spawn("open", async move { opening.open_children().await });
         Ok(studio)
     }
 
@@ -188,9 +223,7 @@ impl Studio {
     pub async fn close(&self) {
         let live = self.is_on_air();
         let inner = &self.inner;
-        if let Some(selling) = inner.selling.get() {
-            selling.stop().await;
-        }
+        self.stop_selling().await;
         if let Some(engine) = inner.engine.get() {
             if live {
                 engine.detach();
@@ -204,12 +237,19 @@ impl Studio {
         if !inner.tasks.stop(Duration::from_secs(5)).await {
             tracing::warn!("a task of the studio did not end in time");
         }
-        // It may have been connected while this was closing.
-        if let Some(selling) = inner.selling.get() {
-            selling.stop().await;
-        }
+        // A shop may have been connected while this was closing.
+        self.stop_selling().await;
         crate::rows::close_store(&inner.store).await;
         inner.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// All shops at the same time: each may take some seconds.
+    async fn stop_selling(&self) {
+        let mut stopping = tokio::task::JoinSet::new();
+        for shop in self.shops().all() {
+            stopping.spawn(async move { shop.stop().await });
+        }
+        stopping.join_all().await;
     }
 
     /// Sections as they change. A reader that lags takes a [`Self::snapshot`].
@@ -229,7 +269,9 @@ impl Studio {
             show: self.show_view().await,
             bag: self.bag_view().await,
             orders: self.orders_view().await,
+            comments: self.comments_view().await,
             coupons: self.coupons_view().await,
+            connections: self.connections_view().await,
             stats: self.stats_view(),
             destinations: self.destinations_view().await,
             settings: self.settings_view(),
@@ -241,6 +283,10 @@ impl Studio {
     pub async fn preview(&self, after: u64, wait: Duration) -> Option<Arc<PreviewPicture>> {
         self.want_preview().await;
         self.inner.preview.next(after, wait).await
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.inner.is_open.load(Ordering::Relaxed)
     }
 
     pub(crate) fn hub(&self) -> &Hub {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use stallcast_studio::view::{DestinationForm, ShowStateView};
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 use support::{LIMIT, buy, open, options, plenty, program, room, shop, until};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
@@ -73,6 +74,33 @@ async fn a_second_process_asks_the_owner_and_ends_its_show() {
     assert_eq!((&status["held"], &status["last_show"]["summary"]["frames_encoded"]), (&json!(false), &summary["frames_encoded"]));
 }
 
+/// How long each explanation of the last show lasted.
+async fn explained_ms(data: &Path) -> Vec<i64> {
+    let path = data.join("stallcast.db");
+    let show = stallcast_store::last_ended_show(&path).await.expect("readable").expect("one ended").id;
+    let options = stallcast_store::StoreOptions { path, sealer: Arc::new(NoKey), clock: Arc::new(stallcast_clock::SystemClock) };
+    let store = stallcast_store::Store::open(options).await.expect("open");
+    let spans = store.spans(&show).await.expect("spans");
+    store.close().await;
+    spans.iter().map(|span| span.to_ms.expect("closed") - span.from_ms).collect()
+}
+
+/// Spans need no key.
+#[derive(Debug)]
+struct NoKey;
+
+impl stallcast_store::Sealer for NoKey {
+    fn seal(&self, _: &str, _: &[u8]) -> Result<Vec<u8>, stallcast_store::SealError> {
+        Err(stallcast_store::SealError::new("no key"))
+    }
+    fn open(&self, _: &str, _: &[u8]) -> Result<Vec<u8>, stallcast_store::SealError> {
+        Err(stallcast_store::SealError::new("no key"))
+    }
+    fn mark(&self, _: &str, _: &str) -> Result<i64, stallcast_store::SealError> {
+        Err(stallcast_store::SealError::new("no key"))
+    }
+}
+
 async fn until_room(url: &str, state: &str) {
     let reached = async {
         while room(url).await["live"]["state"] != json!(state) {
@@ -90,9 +118,11 @@ async fn a_stream_key_is_sealed_and_comes_back_to_nobody() {
     let studio = open(options(dir.path(), &shop)).await;
     let form = DestinationForm {
         id: None,
+        preset: "custom".to_owned(),
         name: "平台".to_owned(),
-        url: "rtmp://127.0.0.1/app".to_owned(),
+        url: Some("rtmp://127.0.0.1/app".to_owned()),
         key: Some(KEY.to_owned()),
+        one_show: false,
         enabled: false,
     };
     let saved = studio.save_destination(form.clone()).await.expect("saved");
@@ -214,7 +244,12 @@ async fn an_app_that_is_killed_leaves_show_and_shop_running_and_the_next_one_mis
     let products: Value = reqwest::get(format!("{url}/api/products")).await.expect("ask").json().await.expect("json");
     let sku = products["products"][0]["skus"][0]["id"].as_str().expect("sku").to_owned();
     buy(&url, &sku, "with").await;
+    let explained = |bag: &Value| (bag["bag"][0]["number"].clone(), bag["bag"][0]["explainingSinceMs"].clone());
+    let before = explained(&run(data, &["bag"]).await.0);
+    assert!(before.1.is_number(), "{before:?}");
     live.child.kill().await.expect("killed");
+    let (nobody, output) = run(data, &["explain", "next"]).await;
+    assert_eq!((&nobody["code"], output.status.code()), (&json!("not_open"), Some(5)), "{nobody}");
     let (status, _) = run(data, &["status"]).await;
     assert_eq!((&status["held"], &status["show"]["state"]), (&json!(false), &json!("live")), "{status}");
     buy(&url, &sku, "without").await;
@@ -234,10 +269,48 @@ async fn an_app_that_is_killed_leaves_show_and_shop_running_and_the_next_one_mis
     };
     let status = tokio::time::timeout(LIMIT, told).await.expect("both orders are there, once each");
     assert_eq!((&status["app"]["show"]["state"], &status["app"]["show"]["orderCount"]), (&json!("live"), &json!(2)), "{status}");
+    assert_eq!(explained(&run(data, &["bag"]).await.0), before, "its card never left the picture: one explanation, not two");
     let (summary, _) = run(data, &["end"]).await;
     assert_eq!(summary["type"], json!("summary"), "{summary}");
     let ended = tokio::time::timeout(LIMIT, next.child.wait()).await.expect("it ends").expect("waited");
     assert_eq!(ended.code(), Some(0));
     let (status, _) = run(data, &["status"]).await;
     assert_eq!((&status["engine"], &status["shop"]), (&json!(null), &json!(null)), "{status}");
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_explanation_whose_picture_died_does_not_last_until_somebody_looks() {
+    let dir = tempfile::tempdir().expect("dir");
+    let data = dir.path();
+    let mut live = Live::start(data, &["live", "--shop", "--pin", "first", "--canvas", "180x320", "--fps", "10", "--video-kbps", "200"]);
+    let url = live.line("ready").await["shop_url"].as_str().expect("url").to_owned();
+    until_room(&url, "live").await;
+    let since = run(data, &["bag"]).await.0["bag"][0]["explainingSinceMs"].as_f64().expect("explained");
+    let (status, _) = run(data, &["status"]).await;
+    live.child.kill().await.expect("killed");
+    let engine = status["engine"]["pid"].as_i64().and_then(|pid| rustix::process::Pid::from_raw(i32::try_from(pid).ok()?)).expect("pid");
+    rustix::process::kill_process(engine, rustix::process::Signal::KILL).expect("killed");
+    #[expect(clippy::cast_precision_loss, reason = "ms UTC")]
+    let died = support::now_ms() as f64;
+    // Whoever opens it next finds the shop, which lived on.
+    let mut opened = stallcast_studio::StudioOptions::new(data.to_owned(), program());
+    (opened.shop, opened.engine) = (stallcast_studio::ShopMode::At { url: url.clone() }, stallcast_studio::EngineMode::InProcess);
+    opened.configuration = Some(support::small_demo());
+    let studio = open(opened).await;
+    let item = studio.snapshot().await.bag.remove(0);
+    assert_eq!(item.explaining_since_ms, None, "nobody sees it");
+    let unpinned = async {
+        while room(&url).await["pin"] != json!(null) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert!(tokio::time::timeout(LIMIT, unpinned).await.is_ok(), "viewers are told as well");
+    studio.close().await;
+    let lasted = explained_ms(data).await;
+    #[expect(clippy::cast_possible_truncation, reason = "ms UTC")]
+    let most = (died - since) as i64;
+    assert!(lasted.len() == 1 && (0..=most).contains(&lasted[0]), "{lasted:?} of {most} ms at most");
+    let (_, output) = run(data, &["end"]).await;
+    assert_eq!(output.status.code(), Some(0));
 }

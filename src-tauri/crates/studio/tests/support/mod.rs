@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 use stallcast_clock::{Clock, SystemClock};
-use stallcast_engine::protocol::{CameraChoice, Configuration, MicChoice};
+use stallcast_engine::protocol::{CameraChoice, Configuration, EncoderChoice, MicChoice};
 use stallcast_media::Canvas;
 use stallcast_shop::{RunningShop, ShopOptions};
 use stallcast_studio::view::StudioView;
@@ -56,6 +56,7 @@ pub fn small_demo() -> Configuration {
         video_kbps: 200,
         audio_kbps: 64,
         low_latency: false,
+        encoder: EncoderChoice::Auto,
         language: "zh-CN".to_owned(),
     }
 }
