@@ -11,7 +11,7 @@ import { Notices } from '../src/lib/stores/notices.svelte';
 /** A panel in a page, with everything around it. */
 export function panel<C extends Component<any>>(component: C, props: ComponentProps<C>, fake = new FakeStudio(sampleView('live'))) {
   setLanguage('zh-CN');
-  const shared: Shared = { client: fake.client, clock: new Clock(), notices: new Notices() };
+  const shared: Shared = { client: fake.client, clock: new Clock(), notices: new Notices(), shops: () => fake.view.connections };
   const page = render(component as Component<Record<string, unknown>>, { props: props as Record<string, unknown>, context: new Map([[SHARED, shared]]) });
   const get = (id: string) => page.getByTestId(id);
   const find = (id: string) => page.queryByTestId(id);

@@ -6,7 +6,7 @@ describe('keys', () => {
   afterEach(() => void vi.useRealTimers());
 
   function setUp(numbers: number[]) {
-    const actions = { explain: vi.fn(), step: vi.fn(), mute: vi.fn(), record: vi.fn(), tab: vi.fn(), numbers: () => numbers };
+    const actions = { explain: vi.fn(), next: vi.fn(), previous: vi.fn(), mute: vi.fn(), record: vi.fn(), tab: vi.fn(), answered: vi.fn(() => true), numbers: () => numbers };
     const keys = new Keys(actions);
     const press = (key: string, init: KeyboardEventInit = {}, target: HTMLElement = document.body) => {
       const event = new KeyboardEvent('keydown', { key, ...init });
@@ -38,17 +38,27 @@ describe('keys', () => {
     expect(actions.explain.mock.calls.at(-1)).toEqual([10]);
   });
 
-  it('step, mute, record and change tabs', () => {
+  it('go on and back, mute, record and change tabs', () => {
     const { actions, press } = setUp([]);
     press('ArrowRight');
     press('ArrowLeft');
     press('m');
     press('R');
     press('¡', { altKey: true, code: 'Digit1' });
+    press('2', { altKey: true, code: 'Digit2' });
     press('3', { altKey: true, code: 'Digit3' });
-    expect(actions.step.mock.calls).toEqual([[1], [-1]]);
+    expect([actions.next.mock.calls.length, actions.previous.mock.calls.length]).toEqual([1, 1]);
     expect([actions.mute.mock.calls.length, actions.record.mock.calls.length]).toEqual([1, 1]);
-    expect(actions.tab.mock.calls).toEqual([['orders'], ['coupons']]);
+    expect(actions.tab.mock.calls).toEqual([['orders'], ['comments'], ['coupons']]);
+  });
+
+  it('put the answered comment away, and leave Escape alone where there is none', () => {
+    const { actions, press } = setUp([]);
+    expect(press('Escape')).toBe(true);
+    actions.answered.mockReturnValue(false);
+    expect(press('Escape')).toBe(false);
+    expect(press('Escape', {}, document.createElement('input'))).toBe(false);
+    expect(actions.answered).toHaveBeenCalledTimes(2);
   });
 
   it('do nothing while somebody types, with a modifier, or held down', () => {

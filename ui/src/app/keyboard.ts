@@ -6,10 +6,13 @@ export const DIGITS_MS = 600;
 /** What keys can do. */
 export interface KeyActions {
   explain(number: number): void;
-  step(step: 1 | -1): void;
+  next(): void;
+  previous(): void;
   mute(): void;
   record(): void;
-  tab(tab: 'orders' | 'coupons'): void;
+  tab(tab: 'orders' | 'comments' | 'coupons'): void;
+  /** Puts away the comment that was answered; false when there is none. */
+  answered(): boolean;
   /** Numbers in the bag: a second digit is waited for only if it can make one of them. */
   numbers(): number[];
 }
@@ -45,6 +48,7 @@ export class Keys {
     if (event.altKey) {
       // By place, not by letter: on some systems Alt changes what a digit key types.
       if (event.code === 'Digit1') this.#actions.tab('orders');
+      else if (event.code === 'Digit2') this.#actions.tab('comments');
       else if (event.code === 'Digit3') this.#actions.tab('coupons');
       else return false;
       return true;
@@ -56,11 +60,13 @@ export class Keys {
     }
     switch (event.key) {
       case 'ArrowRight':
-        this.#actions.step(1);
+        this.#actions.next();
         return true;
       case 'ArrowLeft':
-        this.#actions.step(-1);
+        this.#actions.previous();
         return true;
+      case 'Escape':
+        return this.#actions.answered();
       case 'm':
       case 'M':
         this.#actions.mute();

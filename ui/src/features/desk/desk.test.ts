@@ -9,7 +9,7 @@ import CouponCard from './coupons/CouponCard.svelte';
 import Coupons from './coupons/Coupons.svelte';
 import Desk from './Desk.svelte';
 import OrderFeed from './orders/OrderFeed.svelte';
-import { READING_MS } from './orders/queue.svelte';
+import { READING_MS } from './queue.svelte';
 
 const NOW = 1_800_000_000_000;
 const sample = () => sampleView('live', false, NOW);
@@ -21,7 +21,7 @@ describe('order feed', () => {
   });
   afterEach(() => void vi.useRealTimers());
 
-  const feed = (orders: OrdersView = sample().orders, more: Record<string, unknown> = {}) => panel(OrderFeed, { orders, now: NOW, live: true, shopName: '半山茶器', ...more });
+  const feed = (orders: OrdersView = sample().orders, more: Record<string, unknown> = {}) => panel(OrderFeed, { orders, now: NOW, live: true, ...more });
   const rows = (page: { queryAllByTestId(id: string): HTMLElement[] }) => page.queryAllByTestId('order-row');
   const extra = (id: string): OrderRowView => ({ ...(sample().orders.rows[0] as OrderRowView), id });
 
@@ -87,9 +87,12 @@ describe('order feed', () => {
     const page = feed();
     const seal = () => page.get('seal');
     expect([seal().dataset['seal'], seal().textContent?.includes('订单完整到')]).toEqual(['complete', true]);
-    await page.rerender({ orders: { ...sample().orders, seal: { kind: 'behind', upToMs: NOW - 43_000, connection: '抖音' } } });
+    await page.rerender({ orders: { ...sample().orders, seal: { kind: 'behind', upToMs: NOW - 43_000, connections: ['抖音', '快手'] } } });
     expect(seal().dataset['seal']).toBe('behind');
-    expect(seal().textContent).toContain('抖音 慢了 43 秒');
+    expect(seal().textContent).toContain('抖音、快手 慢了 43 秒');
+    await page.rerender({ orders: { ...sample().orders, seal: { kind: 'behind', upToMs: null, connections: ['快手'] } } });
+    expect(seal().textContent).toContain('还有店铺没核对');
+    expect(seal().textContent).toContain('快手 还没核对过');
     expect(seal().className).not.toContain('complete');
     await page.rerender({ orders: { ...sample().orders, seal: { kind: 'unknown' } } });
     expect(seal().textContent).toContain('暂时核对不了');
@@ -114,9 +117,65 @@ describe('order feed', () => {
     await fireEvent.input(page.get('ship-tracking'), { target: { value: 'SF1' } });
     await fireEvent.click(page.get('ship-submit'));
     await vi.waitFor(() => expect(page.find('ship-submit')).toBeNull());
-    expect(page.fake.asked.at(-1)).toEqual({ command: 'ship_order', args: ['o1', '顺丰', 'SF1'] });
+    expect(page.fake.asked.at(-1)).toEqual({ command: 'ship_order', args: ['local', 'o1', '顺丰', 'SF1', []] });
     await fireEvent.click(page.getAllByTestId('ship-open')[1] as HTMLElement);
     expect((page.get('ship-carrier') as HTMLInputElement).value).toBe('顺丰');
+  });
+
+  it('sends a part when told so, and offers the rest again', async () => {
+    const orders = sample().orders;
+    const first = orders.rows[0] as OrderRowView;
+    first.lines = [{ ...(first.lines[0] as OrderRowView['lines'][number]), quantity: 3, left: 3 }, { ...(first.lines[0] as OrderRowView['lines'][number]), title: '<i>茶席</i>', quantity: 1, left: 1 }];
+    const page = feed(orders);
+    await fireEvent.click(page.getAllByTestId('ship-open')[0] as HTMLElement);
+    await fireEvent.input(page.get('ship-carrier'), { target: { value: '顺丰' } });
+    await fireEvent.input(page.get('ship-tracking'), { target: { value: 'SF1' } });
+    await fireEvent.click(page.get('ship-parts'));
+    await fireEvent.input(page.get('ship-pieces-0'), { target: { value: '2' } });
+    await fireEvent.input(page.get('ship-pieces-1'), { target: { value: '0' } });
+    await fireEvent.click(page.get('ship-submit'));
+    await vi.waitFor(() => expect(page.find('ship-submit')).toBeNull());
+    expect(page.fake.asked.at(-1)).toEqual({ command: 'ship_order', args: ['local', 'o1', '顺丰', 'SF1', [{ line: 0, quantity: 2 }]] });
+    // As it comes back: one parcel, a word of its own, and what is left can be sent.
+    const lines = first.lines.map((line, at) => ({ ...line, left: at === 0 ? 1 : 1 }));
+    const parcels = [{ carrier: '顺丰', tracking: '<b>SF1</b>', lines: [{ line: 0, quantity: 2 }], shippedAtMs: NOW, deliveredAtMs: null }];
+    const back: OrderRowView = { ...first, lines, parcels, status: 'partlyShipped', ship: { kind: 'confirmed', atMs: NOW } };
+    await page.rerender({ orders: { ...orders, rows: [back, ...orders.rows.slice(1)] } });
+    const row = rows(page)[0] as HTMLElement;
+    expect(row.querySelector('[data-testid="order-status"]')?.textContent).toBe('部分发货');
+    expect(row.textContent).toContain('<b>SF1</b>');
+    expect(row.querySelector('[data-testid="parcels-left"]')?.textContent).toBe('还有 2 件没发');
+    expect(row.querySelector('[data-testid="ship-open"]')).not.toBeNull();
+    await fireEvent.click(page.get('filter-toship'));
+    expect(rows(page)[0]?.dataset['order']).toBe('o1');
+  });
+
+  it('shows what a buyer asks for, refunds only when held, and refuses only with a reason', async () => {
+    const orders = sample().orders;
+    const row = orders.rows.find((r) => r.status === 'afterSale') as OrderRowView;
+    (row.afterSales[0] as OrderRowView['afterSales'][number]).reason = '<img src=x>裂了';
+    const page = feed(orders);
+    await fireEvent.click(page.get('filter-aftersale'));
+    expect(page.get('after-sale-reason').textContent).toBe('买家说：<img src=x>裂了');
+    expect(page.get('after-sale').textContent).toContain('¥128.00');
+    await fireEvent.click(page.get('agree-hold'));
+    expect(page.fake.asked.filter((a) => a.command === 'agree_after_sale')).toEqual([]);
+    await fireEvent.click(page.get('refuse-open'));
+    await fireEvent.click(page.get('refuse-submit'));
+    expect((await page.findByTestId('answer-error')).textContent).toBe('理由还没填。');
+    await fireEvent.input(page.get('refuse-reason'), { target: { value: '已经签收' } });
+    await fireEvent.click(page.get('refuse-submit'));
+    await vi.waitFor(() => expect(page.find('refuse-submit')).toBeNull());
+    expect(page.fake.asked.at(-1)).toEqual({ command: 'refuse_after_sale', args: ['local', 'o7', 'as1', '已经签收'] });
+    // On its way there is nothing to press; a failure says why and can be sent again.
+    const with_ = (action: OrderRowView['afterSales'][number]['action']) => ({ ...orders, rows: orders.rows.map((r) => (r.id === 'o7' ? { ...r, afterSales: r.afterSales.map((a) => ({ ...a, action })) } : r)) });
+    await page.rerender({ orders: with_({ kind: 'sending' }) });
+    expect(page.get('answer-state').textContent).toContain('答复发送中');
+    expect(page.find('agree-hold')).toBeNull();
+    await page.rerender({ orders: with_({ kind: 'failed', code: 'wrong_state', params: { state: 'x' }, intentId: 'i9' }) });
+    expect(page.get('answer-state').textContent).toContain('答复没送到');
+    expect(page.get('retry-answer')).not.toBeNull();
+    expect(page.get('agree-hold')).not.toBeNull();
   });
 
   it('offers shipping only for what is to be shipped and was not sent', () => {
@@ -172,7 +231,47 @@ describe('coupons', () => {
     await fireEvent.input(page.get('coupon-minutes'), { target: { value: '1.5' } });
     await fireEvent.click(page.get('coupon-submit'));
     await vi.waitFor(() => expect(page.find('coupon-form')).toBeNull());
-    expect(fake.asked.at(-1)?.args).toEqual([{ discount: '30.5', threshold: '', quantity: 100, validS: 90 }]);
+    expect(fake.asked.at(-1)?.args).toEqual([{ discount: '30.5', threshold: '', quantity: 100, validS: 90, connectionId: 'local' }]);
+  });
+
+  it('end early after a second press, and say how far that is', async () => {
+    const page = card({});
+    await fireEvent.click(page.get('coupon-withdraw'));
+    expect(page.fake.asked).toEqual([]);
+    expect(page.get('coupon-withdraw').textContent).toBe('再按一次就结束');
+    await fireEvent.blur(page.get('coupon-withdraw'));
+    expect(page.get('coupon-withdraw').textContent).toBe('提前结束');
+    await fireEvent.click(page.get('coupon-withdraw'));
+    await fireEvent.click(page.get('coupon-withdraw'));
+    expect(page.fake.asked).toEqual([{ command: 'withdraw_coupon', args: ['c1'] }]);
+    page.unmount();
+
+    for (const [kind, word] of [['sending', '收回中'], ['checking', '核对中']] as const) {
+      const going = card({ withdraw: { kind } });
+      expect(going.get('coupon-withdraw-state').textContent).toContain(word);
+      expect(going.find('coupon-left')).toBeNull();
+      expect(going.find('coupon-withdraw')).toBeNull();
+      going.unmount();
+    }
+    const failed = card({ withdraw: { kind: 'failed', code: 'unreachable', params: {}, intentId: 'i' } });
+    expect(failed.get('failure-withdraw').textContent).toContain('点「算了」会再出现');
+    expect(failed.get('retry-withdraw')).toBeTruthy();
+    failed.unmount();
+    const over = card({ state: 'ended', withdraw: { kind: 'confirmed', atMs: NOW } });
+    expect(over.get('coupon-row').textContent).toContain('已提前结束');
+    over.unmount();
+  });
+
+  it('are not offered where no shop can issue them, and it says why', () => {
+    const fake = new FakeStudio(sampleView('little', false, NOW));
+    const page = panel(Coupons, { coupons: fake.view.coupons, now: NOW, shopName: '' }, fake);
+    expect((page.get('coupon-open') as HTMLButtonElement).disabled).toBe(true);
+    expect(page.get('coupon-able').textContent).toContain('没有开放这个功能');
+    expect(page.find('coupon-withdraw')).toBeNull();
+    page.unmount();
+    const feed = panel(OrderFeed, { orders: fake.view.orders, now: NOW, live: true }, fake);
+    expect(feed.find('ship-open')).toBeNull();
+    expect(feed.queryAllByTestId('ship-able')[0]?.textContent).toContain('到 半山茶器 后台填快递单号');
   });
 });
 
@@ -181,12 +280,14 @@ describe('desk', () => {
     const view = sample();
     const ontab = vi.fn();
     const onopenorders = vi.fn();
-    const page = panel(Desk, { show: view.show, orders: view.orders, coupons: view.coupons, now: NOW, tab: 'orders', ontab, onopenorders });
+    const page = panel(Desk, { show: view.show, orders: view.orders, comments: view.comments, coupons: view.coupons, destinations: view.destinations, now: NOW, tab: 'orders', ontab, onopenorders });
     expect(page.get('tab-orders').textContent).toContain('128');
+    expect(page.get('tab-comments').textContent).toContain('36');
     expect(page.get('tab-coupons').textContent).toContain('1');
     await fireEvent.click(page.get('tab-coupons'));
     await fireEvent.keyDown(page.get('tab-orders'), { key: 'ArrowRight' });
-    expect(ontab.mock.calls).toEqual([['coupons'], ['coupons']]);
+    await fireEvent.keyDown(page.get('tab-orders'), { key: 'ArrowLeft' });
+    expect(ontab.mock.calls).toEqual([['coupons'], ['comments'], ['coupons']]);
     await fireEvent.click(page.get('open-orders'));
     expect(onopenorders).toHaveBeenCalledOnce();
   });

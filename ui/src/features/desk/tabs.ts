@@ -1,2 +1,4 @@
-/** Tabs of the desk. Comments come with their first data. */
-export type DeskTab = 'orders' | 'coupons';
+/** Tabs of the desk, in their order. */
+export const DESK_TABS = ['orders', 'comments', 'coupons'] as const;
+/** One of them. */
+export type DeskTab = (typeof DESK_TABS)[number];

@@ -11,7 +11,7 @@ export type CheckAction = 'camera' | 'mic' | 'unmute';
 
 /** One line of the pre-flight. */
 export interface Check {
-  name: 'camera' | 'mic' | 'encoder' | 'disk' | 'bag' | 'orders' | 'shop' | 'key';
+  name: 'camera' | 'mic' | 'encoder' | 'disk' | 'bag' | 'orders' | 'shop' | 'key' | 'to';
   level: 'ok' | 'look';
   /** What is found. */
   text: string;
@@ -38,7 +38,7 @@ const BUSY = 0.8;
 
 /** All checks, in the order they are shown. */
 export function checks(known: Known): Check[] {
-  const { show, bag, orders, stats, settings, mic } = known;
+  const { show, bag, orders, stats, settings, destinations, mic } = known;
   const list: Check[] = [];
   const ok = (name: Check['name'], text: string) => list.push({ name, level: 'ok', text, todo: '' });
   const look = (name: Check['name'], text: string, todo: string, action?: CheckAction) =>
@@ -73,11 +73,17 @@ export function checks(known: Known): Check[] {
   if (show.viewerUrl === null) look('shop', t('golive.shopNone'), t('golive.shopNoneDo'));
   else ok('shop', t('golive.shopOk'));
 
+  const gone = destinations.find(needsKey);
+  if (gone) look('to', t('golive.toKey', { name: gone.name }), t('golive.toKeyDo'));
+
   const key = `golive.key.${settings.keyProtector}`;
   if (key === 'golive.key.keychain' || key === 'golive.key.passphrase' || key === 'golive.key.file') ok('key', t(key satisfies TextKey));
   return list;
 }
 
+/** Its key was for a show that is over. */
+const needsKey = (d: DestinationView): boolean => d.enabled && d.keyGone;
+
 /** Is there anywhere to send the show to? */
 export const canGoLive = ({ show, settings, destinations }: Known): boolean =>
-  show.state === 'ready' && (show.viewerUrl !== null || settings.record || destinations.some((d) => d.enabled));
+  show.state === 'ready' && !destinations.some(needsKey) && (show.viewerUrl !== null || settings.record || destinations.some((d) => d.enabled));

@@ -1,6 +1,6 @@
 import { fireEvent } from '@testing-library/svelte';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import type { StudioView } from '$lib/ipc/bindings';
+import type { DestinationView, StudioView } from '$lib/ipc/bindings';
 import { FakeStudio, sampleView } from '$lib/ipc/fake';
 import { setLanguage } from '$lib/i18n/index.svelte';
 import type { MicWord } from '$lib/stores/loudness';
@@ -8,6 +8,7 @@ import { panel } from '../../../tests/render';
 import { canGoLive, checks, type Known } from './checks';
 import DestinationForm from './DestinationForm.svelte';
 import GoLiveSheet from './GoLiveSheet.svelte';
+import LastSteps from './LastSteps.svelte';
 
 const known = (view: StudioView, mic: MicWord = 'good'): Known => ({ ...view, mic });
 
@@ -74,6 +75,18 @@ describe('pre-flight', () => {
     expect(page.getByRole('heading', { level: 2 }).textContent).toBe('还不能开播');
   });
 
+  it('does not go live with a key that is gone', async () => {
+    const view = sampleView('idle');
+    const destinations = view.destinations.map((d) => (d.id === 'd1' ? { ...d, keyGone: true, keyHint: '' } : d));
+    const page = sheet({ ...view, destinations });
+    expect(page.get('check-to').textContent).toContain('视频号 要贴新的推流码');
+    expect(page.get('preflight-go-live').getAttribute('aria-disabled')).toBe('true');
+    await fireEvent.click(page.get('destination-paste-key'));
+    await page.findByTestId('destination-form');
+    await page.rerender({ known: known({ ...view, destinations: destinations.map((d) => ({ ...d, enabled: false })) }) });
+    expect(page.get('preflight-go-live').getAttribute('aria-disabled')).not.toBe('true');
+  });
+
   it('switches, and removes only after a second press', async () => {
     const page = sheet();
     await fireEvent.click(page.get('destination-enable-d3'));
@@ -97,8 +110,9 @@ describe('pre-flight', () => {
   it('closes the form first, then itself', async () => {
     const page = sheet();
     await fireEvent.click(page.get('destination-add'));
+    expect(page.find('platform-picker')).not.toBeNull();
     await fireEvent.keyDown(page.get('preflight'), { key: 'Escape' });
-    expect(page.find('destination-form')).toBeNull();
+    expect(page.find('platform-picker')).toBeNull();
     expect(page.onclose).not.toHaveBeenCalled();
     await fireEvent.keyDown(page.get('preflight'), { key: 'Escape' });
     expect(page.onclose).toHaveBeenCalledOnce();
@@ -106,50 +120,107 @@ describe('pre-flight', () => {
 });
 
 describe('destination form', () => {
-  const form = (id: string | null) => {
+  const form = async (id: string | null, platform = 'custom', change: Partial<DestinationView> = {}) => {
     const fake = new FakeStudio(sampleView('idle'));
     const onclose = vi.fn();
-    return { ...panel(DestinationForm, { destination: fake.view.destinations.find((d) => d.id === id) ?? null, onclose }, fake), onclose };
+    const found = fake.view.destinations.find((d) => d.id === id);
+    const page = { ...panel(DestinationForm, { destination: found ? { ...found, ...change } : null, onclose }, fake), onclose };
+    if (id === null) await fireEvent.click(await page.findByTestId(`platform-${platform}`));
+    await page.findByTestId('platform-facts');
+    return page;
   };
-  const fill = (page: ReturnType<typeof form>, values: Record<string, string>) =>
+  type Page = Awaited<ReturnType<typeof form>>;
+  const fill = (page: Page, values: Record<string, string>) =>
     Promise.all(Object.entries(values).map(([name, value]) => fireEvent.input(page.get(`destination-${name}`), { target: { value } })));
-  const saved = (page: ReturnType<typeof form>) => page.fake.asked.find((a) => a.command === 'save_destination')?.args[0];
+  const saved = (page: Page) => page.fake.asked.find((a) => a.command === 'save_destination')?.args[0];
+  const value = (page: Page, name: string) => (page.get(`destination-${name}`) as HTMLInputElement).value;
 
-  it('hides the key while it is typed', () => {
-    expect((form(null).get('destination-key') as HTMLInputElement).type).toBe('password');
+  it('asks for the platform first, and says where the key is found', async () => {
+    const page = await form(null, 'wechat_channels');
+    expect(value(page, 'name')).toBe('视频号');
+    const facts = page.get('platform-facts').textContent;
+    expect(facts).toContain('channels.weixin.qq.com');
+    expect(facts).toContain('按「开始直播」');
+    expect(facts).toContain('没有公布');
+    expect(page.get('destination-one-show-sure').textContent).toContain('每场都是新的');
+  });
+
+  it('fills in the server where it is the same for everybody', async () => {
+    const page = await form(null, 'youtube');
+    expect(value(page, 'url')).toBe('rtmps://a.rtmps.youtube.com:443/live2');
+    await fireEvent.click(page.getAllByTestId('destination-server')[1] as HTMLElement);
+    expect(value(page, 'url')).toContain('backup=1');
+    expect(page.find('destination-one-show')).toBeNull();
+    await fireEvent.click(page.get('destination-another'));
+    await fireEvent.click(page.get('platform-kuaishou'));
+    expect([value(page, 'name'), value(page, 'url')]).toEqual(['快手', 'rtmp://open-push.voip.yximgs.com/gifshow/']);
+  });
+
+  it('warns of what is outside of the limits', async () => {
+    const page = await form(null, 'facebook');
+    expect(page.get('platform-note').textContent).toContain('从 5000 降到 4000');
+    expect(page.get('platform-facts').textContent).toContain('rtmps://');
+  });
+
+  it('hides the key while it is typed', async () => {
+    expect((((await form(null)).get('destination-key')) as HTMLInputElement).type).toBe('password');
   });
 
   it('sends address and key', async () => {
-    const page = form(null);
+    const page = await form(null);
     await fill(page, { name: ' 视频号 ', url: ' rtmp://push.example/live ', key: ' k-1 ' });
+    await fireEvent.click(page.get('destination-one-show'));
     await fireEvent.click(page.get('destination-save'));
     await vi.waitFor(() => expect(page.onclose).toHaveBeenCalled());
-    expect(saved(page)).toEqual({ id: null, name: '视频号', url: 'rtmp://push.example/live', key: 'k-1', enabled: true });
+    expect(saved(page)).toEqual({ id: null, preset: 'custom', name: '视频号', url: 'rtmp://push.example/live', key: 'k-1', oneShow: true, enabled: true });
   });
 
   it('sends a complete address without a key, masked as well', async () => {
-    const page = form(null);
+    const page = await form(null);
     await fireEvent.click(page.get('destination-whole'));
-    expect((page.get('destination-url') as HTMLInputElement).type).toBe('password');
-    await fill(page, { name: 'a', url: 'rtmps://push.example/live/abc' });
+    expect((page.get('destination-whole-url') as HTMLInputElement).type).toBe('password');
+    await fill(page, { name: 'a', 'whole-url': 'rtmps://push.example/live/abc' });
     await fireEvent.click(page.get('destination-save'));
     await vi.waitFor(() => expect(saved(page)).toMatchObject({ url: 'rtmps://push.example/live/abc', key: '' }));
   });
 
-  it('keeps the stored key when none is typed', async () => {
-    const page = form('d1');
+  it('shows the stored address again, and keeps what is not typed', async () => {
+    const page = await form('d1');
     expect((page.get('destination-key') as HTMLInputElement).placeholder).toContain('•••• 3f9a');
-    await fill(page, { url: 'rtmp://push.example/live' });
+    expect(value(page, 'url')).toBe('rtmp://push.channels.example/live');
+    await fill(page, { name: '新名字' });
     await fireEvent.click(page.get('destination-save'));
-    await vi.waitFor(() => expect(saved(page)).toMatchObject({ id: 'd1', key: null }));
+    await vi.waitFor(() => expect(saved(page)).toMatchObject({ id: 'd1', url: null, key: null, name: '新名字' }));
+  });
+
+  it('asks for a new key where the last one is gone', async () => {
+    const page = await form('d1', '', { keyGone: true, keyHint: '' });
+    expect((page.get('destination-key') as HTMLInputElement).placeholder).toContain('已清掉');
+    await fill(page, { key: 'k2' });
+    await fireEvent.click(page.get('destination-save'));
+    await vi.waitFor(() => expect(saved(page)).toMatchObject({ url: null, key: 'k2' }));
   });
 
   it('says what is wrong and keeps what was typed', async () => {
-    const page = form(null);
+    const page = await form(null);
     await fill(page, { name: 'a', url: 'http://x' });
     await fireEvent.click(page.get('destination-save'));
-    expect((await page.findByTestId('destination-error')).textContent).toContain('推流地址不对');
-    expect((page.get('destination-url') as HTMLInputElement).value).toBe('http://x');
+    expect((await page.findByTestId('destination-error')).textContent).toContain('网页地址');
+    expect(value(page, 'url')).toBe('http://x');
     expect(page.onclose).not.toHaveBeenCalled();
+  });
+});
+
+describe('last steps', () => {
+  it('stay until the host says that they are done', async () => {
+    const fake = new FakeStudio(sampleView('live'));
+    const [first, ...others] = fake.view.destinations as [DestinationView];
+    const due = { ...first, lastStep: { zh: '按「开始直播」。', en: 'Press start.' } };
+    const page = panel(LastSteps, { destinations: [due, ...others] }, fake);
+    expect(page.get('last-step').textContent).toContain('按「开始直播」');
+    await fireEvent.click(page.get('last-step-done'));
+    expect(fake.asked).toEqual([{ command: 'confirm_last_step', args: ['d1'] }]);
+    await page.rerender({ destinations: [first, ...others] });
+    expect(page.find('last-step')).toBeNull();
   });
 });

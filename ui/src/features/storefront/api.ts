@@ -1,4 +1,4 @@
-import type { Cart, Line, Mine, Order, OrderForm, Product, Provider, Room, ShopFace } from './wire';
+import type { AfterSaleForm, Cart, Comment, CommentForm, Line, Mine, Order, OrderForm, Product, Provider, Room, ShopFace } from './wire';
 
 /** The shop said no, and changed nothing. */
 export class Refusal extends Error {
@@ -47,6 +47,15 @@ export class Api {
     await this.ask(`/api/coupons/${encodeURIComponent(coupon)}/claim`, { method: 'POST' });
   }
 
+  /** The newest ones that are not hidden, oldest first. */
+  async comments(): Promise<Comment[]> {
+    return (await this.ask<{ comments: Comment[] }>('/api/comments')).comments;
+  }
+
+  comment(key: string, form: CommentForm): Promise<Comment> {
+    return this.ask('/api/comments', { method: 'POST', body: form, key });
+  }
+
   createCart(): Promise<Cart> {
     return this.ask('/api/carts', { method: 'POST' });
   }
@@ -74,6 +83,10 @@ export class Api {
 
   pay(id: string, provider: Provider): Promise<Order> {
     return this.ask(`/api/orders/${encodeURIComponent(id)}/pay`, { method: 'POST', body: { provider } });
+  }
+
+  askAfterSale(id: string, key: string, form: AfterSaleForm): Promise<Order> {
+    return this.ask(`/api/orders/${encodeURIComponent(id)}/after-sales`, { method: 'POST', body: form, key });
   }
 
   private async ask<T>(path: string, { method = 'GET', body, key }: Ask = {}): Promise<T> {

@@ -1,4 +1,5 @@
 import type Hls from 'hls.js/light';
+import { Distance } from './distance';
 import { Watch } from './watch';
 
 /** How the picture stands. */
@@ -48,6 +49,7 @@ export class Player {
   private retry: ReturnType<typeof setTimeout> | undefined;
   private looking: ReturnType<typeof setInterval> | undefined;
   private watch = new Watch(0);
+  private readonly distance = new Distance();
   private picture: Picture = 'off';
   private mediaRepairs = 0;
   /** Native openings in a row that showed nothing: then hls.js is tried, where it works. */
@@ -143,10 +145,11 @@ export class Player {
       return;
     }
     const hls = new Hls({
-      // Two segments behind the edge, caught up by playing a little faster, by a jump only when far behind.
+      // What is lost is caught up by playing a little faster, by a jump only when far behind.
       lowLatencyMode: true,
-      liveSyncDurationCount: 2,
-      liveMaxLatencyDurationCount: 5,
+      liveSyncDuration: this.distance.seconds,
+      liveMaxLatencyDuration: 5,
+      liveSyncOnStallIncrease: 0,
       maxLiveSyncPlaybackRate: 1.15,
       maxBufferLength: 12,
       backBufferLength: 8,
@@ -161,8 +164,10 @@ export class Player {
       if (!isKnown && !details.live) this.fail();
       isKnown = true;
     });
-    hls.on(Hls.Events.ERROR, (_, { fatal, type }) => {
-      if (!fatal || opening !== this.opening) return;
+    hls.on(Hls.Events.ERROR, (_, { fatal, type, details }) => {
+      if (opening !== this.opening) return;
+      if (details === Hls.ErrorDetails.BUFFER_STALLED_ERROR) this.distance.stalled(Date.now());
+      if (!fatal) return;
       if (type === Hls.ErrorTypes.MEDIA_ERROR && this.mediaRepairs < 2) {
         this.mediaRepairs += 1;
         hls.recoverMediaError();
@@ -214,6 +219,8 @@ export class Player {
 
   private look(): void {
     if (document.hidden || this.picture === 'ended' || this.picture === 'blocked' || this.picture === 'unsupported') return;
+    const seconds = this.distance.look(Date.now());
+    if (this.hls && this.hls.targetLatency !== seconds) this.hls.targetLatency = seconds;
     const verdict = this.watch.look(this.video.currentTime, Date.now());
     if (verdict === 'dead') {
       this.open();

@@ -3,13 +3,14 @@ import { Api, NoAnswer, Refusal } from './api';
 import { cleaned, faults, type BuyerField, type Faults, type Rule } from './buyer';
 import * as cart from './cart';
 import { Checkout, type Outcome } from './checkout';
+import { Comments } from './comments.svelte';
 import { exact, price } from './format';
-import { keep, kept, viewerId } from './keep';
+import { keep, kept, randomId, viewerId } from './keep';
 import type { Picture } from './player';
 import { cardIn, pictureDate, ribbonIn } from './program';
 import { apply, couponNow, fromSnapshot, type RoomEvent, type RoomState } from './room';
 import { follow, pause, type Message } from './sse';
-import type { Buyer, Line, Mine, Money, Order, OrderForm, Product, Provider, ShopFace } from './wire';
+import type { AfterSaleForm, Buyer, Line, Mine, Money, Order, OrderForm, Product, Provider, ShopFace } from './wire';
 
 /** A sentence that follows the language of the page. */
 export type Say = (w: Words, lang: Lang) => string;
@@ -21,7 +22,8 @@ export type Sheet =
   /** Checkout of one line, past the cart. */
   | { kind: 'now'; line: Line }
   | { kind: 'order' }
-  | { kind: 'orders' };
+  | { kind: 'orders' }
+  | { kind: 'comments' };
 
 /** What stands where the picture is. */
 export type Face = 'opening' | 'unreachable' | 'before' | 'loading' | 'blocked' | 'unsupported' | 'picture' | 'after';
@@ -72,6 +74,10 @@ export class Storefront {
   manual = $state.raw<readonly string[]>([]);
   isPaying = $state(false);
   payNote = $state.raw<Say | null>(null);
+  isAsking = $state(false);
+  askNote = $state.raw<Say | null>(null);
+  /** The request that waits for its answer, and its key. */
+  private asked: { content: string; key: string } | null = null;
   orders = $state.raw<readonly Order[] | null>(null);
 
   readonly face = $derived.by<Face>(() => {
@@ -101,6 +107,7 @@ export class Storefront {
   private readonly usableCoupons = $derived((this.room?.coupons ?? []).filter((c) => !this.refusedCoupons.includes(c.id)));
   readonly sum = $derived(cart.sum(this.checkoutRows, this.usableCoupons, this.mine, this.nowMs));
 
+  readonly comments: Comments;
   private readonly api: Api;
   private readonly checkout: Checkout;
   private readonly end = new AbortController();
@@ -115,6 +122,7 @@ export class Storefront {
 
   constructor(viewer = viewerId()) {
     this.api = new Api(viewer);
+    this.comments = new Comments(this.api, (ms) => pause(ms, this.end.signal));
     this.checkout = new Checkout({
       api: this.api,
       onChecking: () => (this.phase = 'checking'),
@@ -192,7 +200,7 @@ export class Storefront {
       const askedMs = Date.now();
       const room = await this.api.room();
       this.offsetMs = room.nowMs - (askedMs + Date.now()) / 2;
-      const products = await this.api.products();
+      const [products] = await Promise.all([this.api.products(), this.comments.load()]);
       this.room = fromSnapshot(room, products, this.room);
       this.endedSinceMs = room.live.state === 'ended' ? (this.endedSinceMs ?? room.nowMs) : null;
     } finally {
@@ -240,6 +248,7 @@ export class Storefront {
       this.held.push(event);
       return;
     }
+    this.comments.apply(event.kind, event.payload);
     if (!this.room) return;
     const before = this.room;
     this.room = apply(before, event, this.nowMs);
@@ -477,6 +486,28 @@ export class Storefront {
       }
     } finally {
       this.isPaying = false;
+    }
+  }
+
+  /** Asks for money back. The same key until it is answered: pressed again after a lost answer, it is one request. */
+  async askAfterSale(form: AfterSaleForm): Promise<boolean> {
+    const { order } = this;
+    if (!order || this.isAsking) return false;
+    this.isAsking = true;
+    this.askNote = null;
+    const content = JSON.stringify([order.id, form]);
+    if (this.asked?.content !== content) this.asked = { content, key: randomId() };
+    try {
+      this.take(await this.api.askAfterSale(order.id, this.asked.key, form));
+      this.asked = null;
+      return true;
+    } catch (error) {
+      const isRefused = error instanceof Refusal;
+      this.askNote = !isRefused ? (w) => w.refused.no_answer : error.code === 'invalid' && error.params['field'] === 'reason' ? (w) => w.askReason : (w) => w.askRefused;
+      if (isRefused) await this.readOrder(order.id);
+      return false;
+    } finally {
+      this.isAsking = false;
     }
   }
 

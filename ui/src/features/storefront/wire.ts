@@ -54,6 +54,21 @@ export interface Coupon {
   validS: number;
 }
 
+/** What somebody wrote: text, whatever is in it. */
+export interface Comment {
+  id: string;
+  /** Masked; empty for a guest. */
+  author: string;
+  text: string;
+  atMs: number;
+  isQuestion: boolean;
+}
+
+export interface CommentForm {
+  text: string;
+  name?: string;
+}
+
 export interface Room {
   seq: number;
   live: Live;
@@ -103,7 +118,7 @@ export interface OrderForm {
   buyer: Buyer;
 }
 
-export type OrderState = 'awaiting_payment' | 'to_ship' | 'shipped' | 'delivered' | 'after_sale' | 'refunded' | 'cancelled';
+export type OrderState = 'awaiting_payment' | 'to_ship' | 'partly_shipped' | 'shipped' | 'delivered' | 'after_sale' | 'refunded' | 'cancelled';
 
 export interface Order {
   id: string;
@@ -119,7 +134,39 @@ export interface Order {
   placedAtMs: number;
   reservedUntilMs: number | null;
   cancelReason: string | null;
-  shipment: { carrier: string; tracking: string; atMs: number } | null;
+  shipments: Shipment[];
+  afterSales: AfterSale[];
+}
+
+export interface Shipment {
+  id: string;
+  carrier: string;
+  tracking: string;
+  /** By place in the order's lines. */
+  lines: { line: number; quantity: number }[];
+  atMs: number;
+}
+
+export type AfterSaleKind = 'refund_only' | 'return_refund';
+
+export interface AfterSale {
+  id: string;
+  /** About which line, from 0; `null` = the whole order. */
+  line: number | null;
+  quantity: number;
+  kind: AfterSaleKind;
+  state: 'requested' | 'refunded' | 'rejected' | 'closed';
+  amount: Money;
+  reason: string;
+  answer: string | null;
+  askedAtMs: number;
+}
+
+export interface AfterSaleForm {
+  kind: AfterSaleKind;
+  reason: string;
+  line?: number;
+  quantity?: number;
 }
 
 export type Provider = 'dummy' | 'manual';

@@ -38,11 +38,26 @@ const isKey = (key: string): key is TextKey => Object.hasOwn(zhCN, key);
 export function errorText(error: { code: string; params?: TextParams }): string {
   const params = error.params ?? {};
   if (error.code === 'invalid') return invalidText(String(params['field'] ?? ''), String(params['rule'] ?? ''));
+  // A broken rule of an address has a sentence of its own.
+  const ofRule = `error.${error.code}_${String(params['rule'] ?? params['reason'] ?? '')}`;
+  if (isKey(ofRule)) return t(ofRule, params);
   const key = `error.${error.code}`;
   return isKey(key) ? t(key, params) : t('error.unknown');
 }
 
-const AMOUNTS = ['discount', 'threshold', 'amount'];
+/** What the host must press where, for something that only our picture shows. */
+export function pressText(code: string, params: TextParams): string {
+  const key = `press.${code}`;
+  return t(isKey(key) ? key : 'press.unknown', params);
+}
+
+/** Why a shop cannot do something. */
+export function reasonText(code: string, params: TextParams): string {
+  const key = `reason.${code}`;
+  return t(isKey(key) ? key : 'reason.unknown', params);
+}
+
+const AMOUNTS = ['discount', 'threshold', 'amount', 'price'];
 
 function invalidText(name: string, rule: string): string {
   const fieldKey = `field.${name}`;
@@ -56,10 +71,24 @@ function invalidText(name: string, rule: string): string {
   return isKey(ruleKey) ? t(ruleKey, { field }) : t('rule.other', { field });
 }
 
+/** What a platform means for the show. */
+export function noteText(note: { code: string; params?: TextParams }): string {
+  const key = `note.${note.code}`;
+  return isKey(key) ? t(key, note.params) : t('health.unknown', { code: note.code });
+}
+
+/** Words that come in both languages. */
+export const words = (both: { zh: string; en: string }): string => (current.language === 'en' ? both.en : both.zh);
+
 /** The sentence for a code of the machinery. */
 export function healthText(news: { code: string; params?: TextParams }): string {
+  // A refusal's reason has a sentence of its own.
+  const ofReason = `health.${news.code}_${String(news.params?.['reason'] ?? '')}`;
+  if (HEALTH_CODES.has(news.code) && isKey(ofReason)) return t(ofReason, news.params);
   const key = `health.${news.code}`;
-  return HEALTH_CODES.has(news.code) && isKey(key) ? t(key, news.params) : t('health.unknown', { code: news.code });
+  const deed = `deed.${String(news.params?.['action'])}`;
+  const params = isKey(deed) ? { ...news.params, action: t(deed) } : news.params;
+  return HEALTH_CODES.has(news.code) && isKey(key) ? t(key, params) : t('health.unknown', { code: news.code });
 }
 
 /** Codes with a sentence: the health line's own words share the prefix. */
@@ -70,21 +99,42 @@ export const HEALTH_CODES: ReadonlySet<string> = new Set([
   'mic_back',
   'destination_lost',
   'destination_back',
+  'destination_unreachable',
+  'destination_unreachable_name',
+  'destination_held',
   'destination_refused',
+  'destination_refused_key',
+  'destination_refused_on_air',
+  'destination_refused_address',
+  'destination_refused_certificate',
+  'destination_refused_closed',
   'destination_slow',
   'recording_stopped',
+  'clean_feed_stopped',
+  'clean_feed_failed',
   'viewers_lost',
+  'database_suspect',
   'database_restored',
   'database_renewed',
   'recording_failed',
   'disk_low',
+  'on_battery',
+  'battery_low',
+  'power_back',
+  'disk_saving',
+  'recording_repaired',
   'encoder_behind',
+  'encoder_replaced',
+  'encoder_hung',
   'program_late',
   'part_restarted',
   'engine_restarted',
   'shop_restarted',
   'missing_glyphs',
   'platform_unreachable',
+  'platform_unreachable_unauthorized',
   'platform_back',
+  'clock_behind',
+  'clock_ahead',
   'intent_failed',
 ]);

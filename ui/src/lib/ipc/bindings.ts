@@ -20,16 +20,50 @@ export const commands = {
 	pinProduct: (number: number) => typedError<null, UiError>(__TAURI_INVOKE("pin_product", { number })),
 	/**  Ends the explanation. */
 	unpinProduct: () => typedError<null, UiError>(__TAURI_INVOKE("unpin_product")),
+	/**  Explains what comes next in the queue; says which number. */
+	explainNext: () => typedError<number, UiError>(__TAURI_INVOKE("explain_next")),
+	/**  Products that are not in the bag and match. */
+	bagCandidates: (text: string) => typedError<CandidatesView, UiError>(__TAURI_INVOKE("bag_candidates", { text })),
+	/**  Puts a product at the end of the queue; says its number. */
+	addToBag: (connectionId: string, productId: string) => typedError<number, UiError>(__TAURI_INVOKE("add_to_bag", { connectionId, productId })),
+	/**  Takes a number out of the bag. */
+	removeFromBag: (number: number) => typedError<null, UiError>(__TAURI_INVOKE("remove_from_bag", { number })),
+	/**  Moves a number in the queue. */
+	moveInBag: (number: number, by: number) => typedError<null, UiError>(__TAURI_INVOKE("move_in_bag", { number, by })),
+	/**  Changes price or pieces; shown once the shop says that it holds. */
+	changeOffer: (form: OfferForm) => typedError<null, UiError>(__TAURI_INVOKE("change_offer", { form })),
+	/**  Comments that match what was typed, a page at a time. */
+	searchComments: (text: string, after: string | null) => typedError<CommentPageView, UiError>(__TAURI_INVOKE("search_comments", { text, after })),
+	/**  Puts a comment before the host, big. */
+	readComment: (connectionId: string, commentId: string) => typedError<null, UiError>(__TAURI_INVOKE("read_comment", { connectionId, commentId })),
+	/**  The host has answered it. */
+	dismissComment: () => typedError<null, UiError>(__TAURI_INVOKE("dismiss_comment")),
+	/**  Takes a comment off the viewers' page. */
+	hideComment: (connectionId: string, commentId: string) => typedError<null, UiError>(__TAURI_INVOKE("hide_comment", { connectionId, commentId })),
 	/**  Issues a coupon; it is drawn once the shop says that it can be claimed. */
 	issueCoupon: (form: CouponForm) => typedError<null, UiError>(__TAURI_INVOKE("issue_coupon", { form })),
+	/**  Ends a coupon before its time. */
+	withdrawCoupon: (couponId: string) => typedError<null, UiError>(__TAURI_INVOKE("withdraw_coupon", { couponId })),
 	/**  Adds or changes a destination. */
 	saveDestination: (form: DestinationForm) => typedError<DestinationView, UiError>(__TAURI_INVOKE("save_destination", { form })),
 	/**  Forgets a destination and its key. */
 	removeDestination: (id: string) => typedError<null, UiError>(__TAURI_INVOKE("remove_destination", { id })),
 	/**  Chooses whether the next show goes there. */
 	enableDestination: (id: string, enabled: boolean) => typedError<null, UiError>(__TAURI_INVOKE("enable_destination", { id, enabled })),
-	/**  Tells the platform that an order was sent. */
-	shipOrder: (orderId: string, carrier: string, tracking: string) => typedError<null, UiError>(__TAURI_INVOKE("ship_order", { orderId, carrier, tracking })),
+	/**  The platforms that the form offers. */
+	destinationPresets: () => typedError<PresetView[], UiError>(__TAURI_INVOKE("destination_presets")),
+	/**  The address of a destination without its key. */
+	destinationAddress: (id: string) => typedError<string, UiError>(__TAURI_INVOKE("destination_address", { id })),
+	/**  The host has pressed what had to be pressed on the platform. */
+	confirmLastStep: (id: string) => typedError<null, UiError>(__TAURI_INVOKE("confirm_last_step", { id })),
+	/**  Orders that match what was typed, of one shop or of all, a page at a time. */
+	searchOrders: (text: string, status: OrderStatusView | null, connectionId: string | null, after: string | null) => typedError<OrderPageView, UiError>(__TAURI_INVOKE("search_orders", { text, status, connectionId, after })),
+	/**  Tells the platform that a parcel of an order was sent; without lines all that is left. */
+	shipOrder: (connectionId: string, orderId: string, carrier: string, tracking: string, lines: LinePiecesView[]) => typedError<null, UiError>(__TAURI_INVOKE("ship_order", { connectionId, orderId, carrier, tracking, lines })),
+	/**  Grants what a buyer asked for. */
+	agreeAfterSale: (connectionId: string, orderId: string, afterSaleId: string) => typedError<null, UiError>(__TAURI_INVOKE("agree_after_sale", { connectionId, orderId, afterSaleId })),
+	/**  Refuses it, with a reason for the buyer. */
+	refuseAfterSale: (connectionId: string, orderId: string, afterSaleId: string, reason: string) => typedError<null, UiError>(__TAURI_INVOKE("refuse_after_sale", { connectionId, orderId, afterSaleId, reason })),
 	/**  Sends a failed intent again, with the same key. */
 	retryIntent: (intentId: string) => typedError<null, UiError>(__TAURI_INVOKE("retry_intent", { intentId })),
 	/**  Gives a failed intent up. */
@@ -40,6 +74,16 @@ export const commands = {
 	setTheme: (theme: string) => typedError<null, UiError>(__TAURI_INVOKE("set_theme", { theme })),
 	/**  Record each show from its start. */
 	setRecording: (record: boolean) => typedError<null, UiError>(__TAURI_INVOKE("set_recording", { record })),
+	/**  With each recording, record the picture without overlays too. */
+	setCleanFeed: (cleanFeed: boolean) => typedError<null, UiError>(__TAURI_INVOKE("set_clean_feed", { cleanFeed })),
+	/**  Days after which a settled order loses its buyer's name, phone and address. */
+	setRetention: (days: number) => typedError<null, UiError>(__TAURI_INVOKE("set_retention", { days })),
+	/**  Adds the shop of another studio; its id. */
+	addShop: (form: ShopForm) => typedError<string, UiError>(__TAURI_INVOKE("add_shop", { form })),
+	/**  Gives a shop a name of the seller's own. */
+	renameShop: (id: string, name: string) => typedError<null, UiError>(__TAURI_INVOKE("rename_shop", { id, name })),
+	/**  Removes one; what it sold stays. */
+	removeShop: (id: string) => typedError<null, UiError>(__TAURI_INVOKE("remove_shop", { id })),
 	/**  What is plugged in. Asks the drivers, which may take seconds. */
 	listDevices: () => typedError<DevicesView, UiError>(__TAURI_INVOKE("list_devices")),
 	/**  Changes the picture source, also while live. */
@@ -67,13 +111,75 @@ atMs: number | null } |
 { kind: "failed"; 
 /**  Error code for the sentence. */
 code: string; 
+/**  Values for the sentence: number and title of the product, limits that the platform told. */
+params: { [key in string]: string }; 
 /**  Give this to `retry_intent`. */
 intentId: string };
+
+/**  What a buyer wants. */
+export type AfterSaleKindView = 
+/**  仅退款 */
+"refundOnly" | 
+/**  退货退款 */
+"returnRefund" | 
+/**  换货 */
+"exchange" | 
+/**  其他 */
+"other";
+
+/**  Where it stands. */
+export type AfterSaleStateView = 
+/**  待处理: the seller must answer. */
+"requested" | 
+/**  待买家退货 */
+"waitBuyerReturn" | 
+/**  待收货 */
+"waitSellerReceive" | 
+/**  退款中 */
+"refunding" | 
+/**  已退款 */
+"refunded" | 
+/**  已拒绝 */
+"rejected" | 
+/**  已关闭 */
+"closed" | 
+/**  平台介入 */
+"disputed" | 
+/**  A word this version does not know: see the raw one. */
+"unknown";
+
+/**  A buyer's request. */
+export type AfterSaleView = {
+	/**  Platform's id. */
+	id: string,
+	/**  What is wanted. */
+	kind: AfterSaleKindView,
+	/**  Where it stands. */
+	state: AfterSaleStateView,
+	/**  The platform's own word. Hostile text. */
+	rawState: string,
+	/**  About which line, from 0; `None` = the whole order. */
+	line: number | null,
+	/**  Pieces of that line; 0 where it is the whole order, or not told. */
+	quantity: number,
+	/**  What goes back if the seller agrees. */
+	amount: MoneyView,
+	/**  The buyer's words, empty once purged. Hostile text. */
+	reason: string,
+	/**  The seller's words of a refusal. */
+	answer: string,
+	/**  When the platform decides by itself, ms UTC. */
+	deadlineMs: number | null,
+	/**  How the answer stands, once pressed. */
+	action: ActionView | null,
+};
 
 /**  A product in the bag. */
 export type BagItemView = {
 	/**  Spoken number. */
 	number: number,
+	/**  Whose product it is. */
+	connectionId: string,
 	/**  Platform's product id. */
 	productId: string,
 	/**  Confirmed title. */
@@ -96,6 +202,144 @@ export type BagItemView = {
 	isNext: boolean,
 	/**  How the last pin or unpin of this item stands on the platform. */
 	pin: ActionView | null,
+	/**  Its variants; the first is on the card. */
+	skus: SkuView[],
+	/**  The last change of price or pieces of this show. */
+	change: OfferChangeView | null,
+};
+
+/**  A product that can be put into the bag. */
+export type CandidateView = {
+	/**  Whose product it is. */
+	connectionId: string,
+	/**  Platform's product id. */
+	productId: string,
+	/**  The number it had in this bag and gets again. */
+	number: number | null,
+	/**  Confirmed title. */
+	title: string,
+	/**  Address of the picture. */
+	picture: string | null,
+	/**  Confirmed price. */
+	price: MoneyView,
+	/**  Confirmed pieces left. */
+	stock: number | null,
+};
+
+/**  Products that can be put into the bag. */
+export type CandidatesView = {
+	/**  At most 200. */
+	rows: CandidateView[],
+	/**  There are more: another word finds them. */
+	more: boolean,
+};
+
+/**  How far an action reaches on one shop. */
+export type CapabilityView = 
+/**  It has a call for it and confirms it. */
+{ kind: "native" } | 
+/**  Only our picture changes. */
+{ kind: "overlayOnly"; 
+/**  What the host must press where: `press.<code>` in the UI's texts. */
+press: string } | 
+/**  Not possible. */
+{ kind: "unavailable"; 
+/**  Why: `reason.<code>` in the UI's texts. */
+reason: string };
+
+/**  What a comment is. */
+export type CommentKindView = 
+/**  Somebody wrote it. */
+"chat" | 
+/**  A present. */
+"gift" | 
+/**  A like. */
+"like" | 
+/**  Somebody follows the shop now. */
+"follow" | 
+/**  The platform says something. */
+"system" | 
+/**  A word this version does not know. */
+"other";
+
+/**  A page of found comments. */
+export type CommentPageView = {
+	/**  Newest first. */
+	rows: CommentRowView[],
+	/**  Give this for the next page; `None` at the end. */
+	next: string | null,
+};
+
+/**  One comment. */
+export type CommentRowView = {
+	/**  Platform's id. */
+	id: string,
+	/**  Whose room it was written in. */
+	connectionId: string,
+	/**  Connection name, for the platform word; what a tool calls the place, if it was written elsewhere. */
+	connection: string,
+	/**  Another tool brought it from somewhere else: nobody sees it here, so it cannot be taken off. */
+	fromElsewhere: boolean,
+	/**  Masked; empty for a guest. */
+	author: string,
+	/**  One line. */
+	text: string,
+	/**  What it is. */
+	kind: CommentKindView,
+	/**  Somebody wants to know something. */
+	isQuestion: boolean,
+	/**  Viewers do not see it any more. */
+	isHidden: boolean,
+	/**  ms UTC. */
+	atMs: number | null,
+	/**  How hiding it stands, once pressed. */
+	hide: ActionView | null,
+};
+
+/**  The newest comments. */
+export type CommentsView = {
+	/**  Newest first, at most 200. */
+	rows: CommentRowView[],
+	/**  Give this to `search_comments` for older ones; `None` when these are all. */
+	next: string | null,
+	/**  All comments in the database. */
+	total: number,
+	/**  Those of this show. */
+	inShow: number,
+	/**  Are these all, and since when not? `Unknown` also where no shop gives comments. */
+	seal: SealView,
+	/**  What the host answers now. */
+	reading: ReadingView | null,
+};
+
+/**  A shop, and what it can do. */
+export type ConnectionView = {
+	/**  Id. */
+	id: string,
+	/**  Its name. */
+	name: string,
+	/**  Where it is asked; `None` where that is not known. */
+	address: string | null,
+	/**  The shop of this machine: it is not added or removed. */
+	isOwn: boolean,
+	/**  Does it answer? */
+	state: ShopStateView,
+	/**  讲解. */
+	pin: CapabilityView,
+	/**  Issuing coupons. */
+	issueCoupon: CapabilityView,
+	/**  Ending a coupon early. */
+	withdrawCoupon: CapabilityView,
+	/**  Changing price and pieces. */
+	changeOffer: CapabilityView,
+	/**  Shipping. */
+	ship: CapabilityView,
+	/**  Answering after-sales. */
+	answerAfterSale: CapabilityView,
+	/**  Reading comments. */
+	comments: CapabilityView,
+	/**  Taking a comment off the viewers' page. */
+	hideComment: CapabilityView,
 };
 
 /**  What the coupon form sends. Amounts as typed, in major units. */
@@ -108,6 +352,8 @@ export type CouponForm = {
 	quantity: number,
 	/**  Seconds. */
 	validS: number,
+	/**  On which shop; `None` for the first that can. */
+	connectionId?: string | null,
 };
 
 /**  Where a coupon stands. */
@@ -141,20 +387,30 @@ export type CouponView = {
 	endsAtMs: number | null,
 	/**  Error code when failed. */
 	failure: string | null,
+	/**  Values for its sentence. */
+	failureParams: { [key in string]: string },
 	/**  Give this to `retry_intent` when failed. */
 	intentId: string | null,
+	/**  Where it was issued. */
+	connectionId: string,
+	/**  How ending it early stands, once asked for: out of the picture from then on. */
+	withdraw: ActionView | null,
 };
 
 /**  What the destination form sends. */
 export type DestinationForm = {
 	/**  `None` for a new one. */
 	id: string | null,
+	/**  A preset's id. */
+	preset: string,
 	/**  1..=40 characters. */
 	name: string,
-	/**  `rtmp://` or `rtmps://`. */
-	url: string,
+	/**  `rtmp://` or `rtmps://`; `None` keeps the stored one. */
+	url: string | null,
 	/**  `None` keeps the stored key; empty means the URL is complete. */
 	key: string | null,
+	/**  Forget the key when the show ends. Platforms known to give out a new one each time need no telling. */
+	oneShow: boolean,
 	/**  Used at the next go-live. */
 	enabled: boolean,
 };
@@ -165,16 +421,26 @@ export type DestinationView = {
 	id: string,
 	/**  Name given by the seller. */
 	name: string,
+	/**  Platform chosen in the form. */
+	preset: string,
 	/**  Host only. */
 	host: string,
 	/**  `•••• 3f9a`: last four, or empty without a key. */
 	keyHint: string,
+	/**  The key is forgotten when the show ends. */
+	oneShow: boolean,
+	/**  The key was for a show that is over: a new one must be pasted before the next. */
+	keyGone: boolean,
 	/**  Used at the next go-live. */
 	enabled: boolean,
 	/**  Where it stands. */
 	state: LinkStateView,
 	/**  Far behind, ms. */
 	behindMs: number,
+	/**  What the present configuration means there. */
+	notes: NoteView[],
+	/**  What must be pressed on the platform now, until the host has said that it is done. */
+	lastStep: Words | null,
 };
 
 /**  A source the host can choose. */
@@ -215,6 +481,14 @@ export type LevelsView = {
 	rmsDb: number | null,
 };
 
+/**  Pieces of one line, told by a platform or wanted by a seller. */
+export type LinePiecesView = {
+	/**  Place in the order's lines, from 0. */
+	line: number,
+	/**  Pieces, from 1. */
+	quantity: number,
+};
+
 /**  Where a link stands. */
 export type LinkStateView = 
 /**  Not live. */
@@ -240,6 +514,58 @@ export type MoneyView = {
 	short: string,
 };
 
+/**  Stated maxima for the present canvas; what is missing no source states. */
+export type MostView = {
+	/**  Picture, kbit/s. */
+	videoKbps: number | null,
+	/**  Sound, kbit/s. */
+	audioKbps: number | null,
+	/**  Frames a second. */
+	fps: number | null,
+	/**  Seconds between keyframes. */
+	keyframeS: number | null,
+};
+
+/**  Something the host must know of a platform before the show. */
+export type NoteView = {
+	/**  `note.<code>` in the UI's texts. */
+	code: string,
+	/**  Values for the sentence. */
+	params: { [key in string]: string },
+	/**  Worth a look; otherwise only told. */
+	look: boolean,
+};
+
+/**  A change of price or pieces that the host asked for. */
+export type OfferChangeView = {
+	/**  Which variant. */
+	skuId: string,
+	/**  What it is to cost; `None` where only pieces change. */
+	price: MoneyView | null,
+	/**  What it cost until then. */
+	priceBefore: MoneyView,
+	/**  Pieces that come or go. */
+	stockBy: number,
+	/**  How it stands. */
+	action: ActionView,
+	/**  Orders placed meanwhile, or later, that pay another price than the new one. */
+	atOtherPrice: number,
+	/**  Orders placed meanwhile that pay the new price. */
+	atNewPrice: number,
+};
+
+/**  What the form of price and pieces sends. */
+export type OfferForm = {
+	/**  Spoken number. */
+	number: number,
+	/**  Which variant; `None` is the first. */
+	skuId: string | null,
+	/**  New price as typed, in major units; `None` or empty leaves it. */
+	price: string | null,
+	/**  Pieces that come, or go if negative; 0 leaves them. */
+	stockBy: number,
+};
+
 /**  One line. */
 export type OrderLineView = {
 	/**  Spoken number in the bag, if it is there. */
@@ -250,8 +576,18 @@ export type OrderLineView = {
 	skuTitle: string,
 	/**  Pieces. */
 	quantity: number,
+	/**  Pieces that are in no parcel yet; `None` where the platform does not say. */
+	left: number | null,
 	/**  Picture address. */
 	picture: string | null,
+};
+
+/**  A page of found orders. */
+export type OrderPageView = {
+	/**  Newest first. */
+	rows: OrderRowView[],
+	/**  Give this for the next page; `None` at the end. */
+	next: string | null,
 };
 
 /**  One order. */
@@ -260,10 +596,14 @@ export type OrderRowView = {
 	id: string,
 	/**  Number the buyer sees. */
 	number: string,
+	/**  Whose order it is. */
+	connectionId: string,
 	/**  Connection name, for the platform word. */
 	connection: string,
-	/**  Masked. */
+	/**  Masked; empty once purged. */
 	buyer: string,
+	/**  Name, phone and address were taken away after their time. */
+	purged: boolean,
 	/**  Lines. */
 	lines: OrderLineView[],
 	/**  To pay. */
@@ -276,8 +616,12 @@ export type OrderRowView = {
 	placedAtMs: number | null,
 	/**  First seen here, ms UTC: rows younger than 20 s carry the new bar. */
 	seenAtMs: number | null,
-	/**  How shipping stands, once pressed. */
+	/**  How the last parcel stands, once pressed. */
 	ship: ActionView | null,
+	/**  Parcels, oldest first. */
+	parcels: ParcelView[],
+	/**  What the buyer asked for, oldest first. */
+	afterSales: AfterSaleView[],
 };
 
 /**  Derived order status. */
@@ -286,6 +630,8 @@ export type OrderStatusView =
 "awaitingPayment" | 
 /**  待发货 */
 "toShip" | 
+/**  部分发货 */
+"partlyShipped" | 
 /**  已发货 */
 "shipped" | 
 /**  已完成 */
@@ -303,11 +649,13 @@ export type OrderStatusView =
 export type OrdersView = {
 	/**  Newest first. */
 	rows: OrderRowView[],
+	/**  Give this to `search_orders` for older ones; `None` when these are all. */
+	next: string | null,
 	/**  All orders in the database. */
 	total: number,
 	/**  Awaiting payment. */
 	awaitingPayment: number,
-	/**  To ship. */
+	/**  To ship, also in part. */
 	toShip: number,
 	/**  After-sale requests. */
 	afterSale: number,
@@ -315,18 +663,66 @@ export type OrdersView = {
 	seal: SealView,
 };
 
-/**  Completeness of the order list. */
+/**  A parcel. */
+export type ParcelView = {
+	/**  Carrier. Hostile text. */
+	carrier: string,
+	/**  Tracking number. Hostile text. */
+	tracking: string,
+	/**  What is in it; empty where the platform does not say. */
+	lines: LinePiecesView[],
+	/**  ms UTC. */
+	shippedAtMs: number | null,
+	/**  ms UTC. */
+	deliveredAtMs: number | null,
+};
+
+/**  A platform that the form offers. */
+export type PresetView = {
+	/**  Stored with a destination. */
+	id: string,
+	/**  Its name. */
+	name: Words,
+	/**  Addresses that are the same for everybody; the first is the usual one. */
+	servers: string[],
+	/**  Where address and key are found. */
+	find: Words,
+	/**  Who is let in. */
+	gate: Words | null,
+	/**  What must be pressed there once the picture arrives. */
+	lastStep: Words | null,
+	/**  Plain RTMP is refused. */
+	rtmpsOnly: boolean,
+	/**  The key is good for one show; `None` when no source says. */
+	keyForOneShow: boolean | null,
+	/**  The figures are the platform's own, or somebody else's; `None` when there are none. */
+	official: boolean | null,
+	/**  Stated maxima. */
+	most: MostView,
+	/**  What the present configuration means there. */
+	notes: NoteView[],
+};
+
+/**  What the host answers now: big beside the picture. */
+export type ReadingView = {
+	/**  The comment. */
+	comment: CommentRowView,
+	/**  Leaves by itself then, ms UTC. */
+	untilMs: number | null,
+};
+
+/**  Completeness of a list that all shops fill. */
 export type SealView = 
 /**  Every order up to this instant is in the list: proven by the cursor. */
 { kind: "complete"; 
 /**  ms UTC. */
 upToMs: number | null } | 
-/**  Proven only up to an earlier instant; a platform is behind. */
+/**  Proven only up to an earlier instant; some shop is behind. */
 { kind: "behind"; 
-/**  ms UTC. */
+/**  ms UTC; `None` where of one shop nothing is proven yet. */
 upToMs: number | null; 
-/**  Name of the slow connection. */
-connection: string } | 
+/**  Names of the shops that are behind. */
+connections: string[] } | 
 /**  Nothing proven yet. */
 { kind: "unknown" };
 
@@ -338,9 +734,38 @@ export type SettingsView = {
 	theme: string,
 	/**  Record each show. */
 	record: boolean,
+	/**  With each recording, record the picture without overlays too. */
+	cleanFeed: boolean,
+	/**  Days after which a settled order loses its buyer's name, phone and address, and a comment goes. */
+	retentionDays: number,
 	/**  How the master key is kept: `keychain`, `passphrase`, `file`. */
 	keyProtector: string,
 };
+
+/**  What the form of a shop elsewhere sends. */
+export type ShopForm = {
+	/**  `http://192.168.1.20:8080`, also without its beginning. */
+	address: string,
+	/**  The seller's token of that shop: the content of its `shop.token`. It never comes back to a window. */
+	token: string,
+	/**  A name of the seller's own, 1..=40 characters; empty takes the shop's. */
+	name: string,
+	/**  Token and orders may go through this network without encryption. */
+	trustNetwork: boolean,
+};
+
+/**  Does a shop answer? */
+export type ShopStateView = 
+/**  Not running, or nobody is connected to it: the shop of this machine while it is off. */
+{ kind: "off" } | 
+/**  Asked for the first time. */
+{ kind: "connecting" } | 
+/**  Orders and products are being read. */
+{ kind: "answers" } | 
+/**  Not any more; it is tried again by itself. */
+{ kind: "silent"; 
+/**  What is in the way: `unreachable`, `unauthorized` and the like. */
+code: string };
 
 /**  Where the show stands. */
 export type ShowStateView = 
@@ -379,6 +804,8 @@ export type ShowView = {
 	canvasHeight: number,
 	/**  File name of the running recording. */
 	recording: string | null,
+	/**  The picture without overlays is being recorded too. */
+	cleanFeed: boolean,
 	/**  Recording since, ms UTC. */
 	recordingSinceMs: number | null,
 	/**  Address of the viewer page, once the local shop answers. */
@@ -387,6 +814,18 @@ export type ShowView = {
 	orderCount: number,
 	/**  Sum of this show's orders that are not cancelled or refunded. */
 	turnover: MoneyView,
+};
+
+/**  A variant of a product, as confirmed. */
+export type SkuView = {
+	/**  Platform's id. */
+	id: string,
+	/**  Name, empty when there is only one. */
+	title: string,
+	/**  Price. */
+	price: MoneyView,
+	/**  Pieces that can be sold. */
+	stock: number | null,
 };
 
 /**  Choice of a picture or sound source: `device` with id (`None` = best), `file` with path, `demo`, `none` (sound only). */
@@ -434,8 +873,12 @@ export type StudioEvent =
 { section: "bag"; value: BagItemView[] } | 
 /**  Orders. */
 { section: "orders"; value: OrdersView } | 
+/**  Comments. */
+{ section: "comments"; value: CommentsView } | 
 /**  Coupons. */
 { section: "coupons"; value: CouponView[] } | 
+/**  Shops. */
+{ section: "connections"; value: ConnectionView[] } | 
 /**  Once a second. */
 { section: "stats"; value: StatsView } | 
 /**  Ten times a second while composing. */
@@ -451,12 +894,16 @@ export type StudioEvent =
 export type StudioView = {
 	/**  Show and transport. */
 	show: ShowView,
-	/**  Bag, in order of number. */
+	/**  Bag, in the order of its queue. */
 	bag: BagItemView[],
 	/**  Newest first, at most 200. */
 	orders: OrdersView,
+	/**  What viewers write. */
+	comments: CommentsView,
 	/**  Newest first. */
 	coupons: CouponView[],
+	/**  The shops and what each can do. */
+	connections: ConnectionView[],
 	/**  Last figures. */
 	stats: StatsView,
 	/**  Destinations. */
@@ -475,6 +922,14 @@ export type UiError = {
 	params: { [key in string]: string },
 	/**  Would the same call succeed later? */
 	retryable: boolean,
+};
+
+/**  A sentence or a name in both languages. */
+export type Words = {
+	/**  简体中文 */
+	zh: string,
+	/**  English */
+	en: string,
 };
 
 /* Tauri Specta runtime */

@@ -21,24 +21,46 @@ describe('client', () => {
       c.snapshot(),
       c.pinProduct(3),
       c.unpinProduct(),
+      c.explainNext(),
+      c.bagCandidates('盖碗'),
+      c.addToBag('k', 'p'),
+      c.removeFromBag(3),
+      c.moveInBag(3, -1),
       c.goLive(),
       c.endShow(),
       c.setMuted(true),
       c.startRecording(),
       c.stopRecording(),
       c.issueCoupon({ discount: '30', threshold: '', quantity: 1, validS: 60 }),
-      c.shipOrder('o', 'c', 't'),
+      c.withdrawCoupon('c'),
+      c.changeOffer({ number: 1, skuId: null, price: '9', stockBy: 0 }),
+      c.searchComments('t', null),
+      c.readComment('k', 'm'),
+      c.dismissComment(),
+      c.hideComment('k', 'm'),
+      c.searchOrders('t', null, 'k', null),
+      c.shipOrder('k', 'o', 'c', 't', []),
+      c.agreeAfterSale('k', 'o', 'a'),
+      c.refuseAfterSale('k', 'o', 'a', 'r'),
       c.retryIntent('i'),
       c.discardIntent('i'),
-      c.saveDestination({ id: null, name: 'n', url: 'u', key: null, enabled: true }),
+      c.saveDestination({ id: null, preset: 'custom', name: 'n', url: 'u', key: null, oneShow: false, enabled: true }),
+      c.destinationPresets(),
+      c.destinationAddress('d'),
+      c.confirmLastStep('d'),
       c.removeDestination('d'),
       c.enableDestination('d', false),
+      c.addShop({ address: 'a', token: 't', name: '', trustNetwork: false }),
+      c.renameShop('k', 'n'),
+      c.removeShop('k'),
       c.listDevices(),
       c.chooseCamera({ kind: 'demo' }),
       c.chooseMic({ kind: 'none' }),
       c.setLanguage('en'),
       c.setTheme('dark'),
       c.setRecording(true),
+      c.setCleanFeed(true),
+      c.setRetention(90),
       c.openOrdersWindow(),
       c.closeWindow(),
     ]);
@@ -99,7 +121,7 @@ describe('client', () => {
   it('addresses pictures of products through the program, and nothing else', () => {
     mockIPC(() => null);
     mockConvertFileSrc('linux');
-    expect(tauriClient('studio').pictureUrl('picture/a%2Fb?v=1')).toBe('preview://localhost/picture/a%2Fb?v=1');
+    expect(tauriClient('studio').pictureUrl('picture/local/a%2Fb?v=1')).toBe('preview://localhost/picture/local/a%2Fb?v=1');
     expect(tauriClient('studio').pictureUrl('javascript:alert(1)')).toBeNull();
   });
 });

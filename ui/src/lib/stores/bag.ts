@@ -21,6 +21,18 @@ export function stockShare(item: BagItemView): number {
   return Math.max(0, item.stock) / of;
 }
 
+/** How long a confirmed change stays in sight, ms. */
+export const CHANGE_SHOWN_MS = 60_000;
+
+/** Is the last change of price or pieces still worth a line? What affected an order stays longer. */
+export function changeInSight(item: BagItemView, now: number): boolean {
+  const { change } = item;
+  if (change === null) return false;
+  if (change.action.kind !== 'confirmed') return true;
+  const age = now - (change.action.atMs ?? 0);
+  return age < (change.atOtherPrice > 0 ? 10 * CHANGE_SHOWN_MS : CHANGE_SHOWN_MS);
+}
+
 /** The neighbour in the bag that can be sold; from nothing, the first or the last. */
 export function neighbour(bag: BagItemView[], step: 1 | -1): BagItemView | null {
   const now = bag.findIndex((i) => i.explainingSinceMs !== null);

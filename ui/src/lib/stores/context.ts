@@ -1,6 +1,7 @@
 // What every panel of a window shares.
 
 import { getContext, setContext } from 'svelte';
+import type { ConnectionView } from '$lib/ipc/bindings';
 import type { Client } from '$lib/ipc/client';
 import type { Clock } from './clock.svelte';
 import type { Notices } from './notices.svelte';
@@ -10,6 +11,8 @@ export interface Shared {
   client: Client;
   clock: Clock;
   notices: Notices;
+  /** The shops and what each can do, as of now. */
+  shops: () => ConnectionView[];
 }
 
 /** Key of the context; tests give their own. */

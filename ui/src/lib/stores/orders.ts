@@ -11,16 +11,11 @@ export const FRESH_MS = 20_000;
 /** Seen first a moment ago. */
 export const isFresh = (row: OrderRowView, now: number): boolean => now - (row.seenAtMs ?? 0) < FRESH_MS;
 
-/** Rows of a kind whose buyer, number, product or spoken number matches. */
-export function chosen(rows: OrderRowView[], filter: OrderFilter, search: string): OrderRowView[] {
-  const words = search.trim().toLocaleLowerCase();
-  return rows.filter((row) => (filter === 'all' || row.status === filter) && (words === '' || matches(row, words)));
-}
+/** What is to ship includes what was shipped in part. */
+export const isOf = (status: OrderStatusView, filter: OrderStatusView): boolean => status === filter || (filter === 'toShip' && status === 'partlyShipped');
 
-function matches(row: OrderRowView, words: string): boolean {
-  return (
-    row.buyer.toLocaleLowerCase().includes(words) ||
-    row.number.toLocaleLowerCase().endsWith(words) ||
-    row.lines.some((line) => String(line.bagNumber ?? '') === words || line.title.toLocaleLowerCase().includes(words))
-  );
-}
+/** Rows of a kind. */
+export const chosen = (rows: OrderRowView[], filter: OrderFilter): OrderRowView[] => (filter === 'all' ? rows : rows.filter((row) => isOf(row.status, filter)));
+
+/** What tells rows of all shops apart: two shops may give the same id. */
+export const rowKey = (row: { connectionId: string; id: string }): string => `${row.connectionId} ${row.id}`;

@@ -11,8 +11,12 @@ export function reduce(view: StudioView, event: StudioEvent): StudioView {
       return { ...view, bag: event.value };
     case 'orders':
       return { ...view, orders: event.value };
+    case 'comments':
+      return { ...view, comments: event.value };
     case 'coupons':
       return { ...view, coupons: event.value };
+    case 'connections':
+      return { ...view, connections: event.value };
     case 'stats':
       return { ...view, stats: event.value };
     case 'destinations':

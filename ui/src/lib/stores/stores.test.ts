@@ -37,7 +37,7 @@ describe('reduce', () => {
   });
 
   it('is not troubled by a section of a newer program', () => {
-    expect(reduce(view, { section: 'comments', value: [] } as unknown as StudioEvent)).toBe(view);
+    expect(reduce(view, { section: 'horoscope', value: [] } as unknown as StudioEvent)).toBe(view);
   });
 });
 
@@ -154,7 +154,7 @@ describe('figures', () => {
 });
 
 describe('words of the strip', () => {
-  const d = (state: DestinationView['state'], behindMs = 0, enabled = true): DestinationView => ({ id: state, name: state, host: '', keyHint: '', enabled, state, behindMs });
+  const d = (state: DestinationView['state'], behindMs = 0, enabled = true): DestinationView => ({ id: state, preset: 'custom', name: state, host: '', keyHint: '', oneShow: false, keyGone: false, enabled, state, behindMs, notes: [], lastStep: null });
 
   it('let the worst destination decide', () => {
     const word = (list: DestinationView[], state: 'live' | 'ready' = 'live', stale = false) => linkState({ state }, list, stale).word;
@@ -222,20 +222,17 @@ describe('bag', () => {
 });
 
 describe('orders', () => {
-  it('are chosen by kind, buyer, product and the end of their number', () => {
+  it('are chosen by kind', () => {
     const { rows } = sampleView('live').orders;
-    expect(chosen(rows, 'awaitingPayment', '').map((r) => r.id)).toEqual(['o4']);
-    expect(chosen(rows, 'all', 'm*').map((r) => r.id)).toEqual(['o2']);
-    expect(chosen(rows, 'all', '994').map((r) => r.id)).toEqual(['o6']);
-    expect(chosen(rows, 'all', '8').map((r) => r.id)).toContain('o6');
-    expect(chosen(rows, 'toShip', '桂花').map((r) => r.id)).toEqual(['o3']);
+    expect(chosen(rows, 'awaitingPayment').map((r) => r.id)).toEqual(['o4']);
+    expect(chosen(rows, 'all').length).toBe(rows.length);
   });
 });
 
 describe('addresses of pictures', () => {
   it('are taken only if they are pictures', () => {
-    expect(isPictureAddress('picture/%E8%8C%B6%2F1?v=v1')).toBe(true);
-    for (const bad of ['javascript:alert(1)', 'https://evil.example/a.png', 'picture/../frame', 'picture/a?v=1&x=2', 'picture/a"onerror', '//evil', 'data:image/png;base64,x', '']) {
+    expect(isPictureAddress('picture/local/%E8%8C%B6%2F1?v=v1')).toBe(true);
+    for (const bad of ['javascript:alert(1)', 'https://evil.example/a.png', 'picture/a?v=1', 'picture/../frame?v=1&x', 'picture/local/a?v=1&x=2', 'picture/local/../frame', 'picture/a"onerror', '//evil', 'data:image/png;base64,x', '']) {
       expect(isPictureAddress(bad), bad).toBe(false);
     }
   });

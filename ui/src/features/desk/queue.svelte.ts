@@ -1,6 +1,12 @@
-// New orders never move the row that is being read: they wait behind a line that says how many.
+// New orders and comments never move the row that is being read: they wait behind a line that says how many.
 
-import type { OrderRowView } from '$lib/ipc/bindings';
+import { rowKey } from '$lib/stores/orders';
+
+/** What tells rows apart. */
+interface Row {
+  id: string;
+  connectionId: string;
+}
 
 /** The pointer rests this long before the list may move again, ms. */
 export const READING_MS = 5_000;
@@ -32,19 +38,19 @@ export class ReadingQueue {
   }
 
   /** Everything that is there becomes known: called while nobody reads. */
-  release(rows: OrderRowView[]): void {
-    if (rows.length === this.#known.size && rows.every((row) => this.#known.has(row.id))) return;
-    this.#known = new Set(rows.map((row) => row.id));
+  release(rows: readonly Row[]): void {
+    if (rows.length === this.#known.size && rows.every((row) => this.#known.has(rowKey(row)))) return;
+    this.#known = new Set(rows.map((row) => rowKey(row)));
   }
 
   /** Rows held back. */
-  waiting(rows: OrderRowView[]): number {
+  waiting(rows: readonly Row[]): number {
     if (this.#known.size === 0) return 0;
-    return rows.reduce((n, row) => n + (this.#known.has(row.id) ? 0 : 1), 0);
+    return rows.reduce((n, row) => n + (this.#known.has(rowKey(row)) ? 0 : 1), 0);
   }
 
   /** Rows to show; what is known is always as new as the program says. */
-  visible(rows: OrderRowView[]): OrderRowView[] {
-    return this.#known.size === 0 ? rows : rows.filter((row) => this.#known.has(row.id));
+  visible<T extends Row>(rows: T[]): T[] {
+    return this.#known.size === 0 ? rows : rows.filter((row) => this.#known.has(rowKey(row)));
   }
 }
