@@ -199,7 +199,7 @@ fn slates() {
     for (name, canvas) in [("upright", UPRIGHT), ("wide", WIDE)] {
         for (tag, language) in [("zh", Language::ZhCn), ("en", Language::En)] {
             let picture = slate(canvas, Slate::CameraLost, language, &Fonts::bundled());
-            compare(&format!("slate-{name}-{tag}"), picture.bytes(), canvas);
+            compare(&format!("slate-{name}-{tag}"), &picture.bytes(), canvas);
         }
     }
 }

@@ -137,6 +137,7 @@ impl AudioEncoder {
                 keyframe: true,
                 disposable: false,
                 payload: Bytes::copy_from_slice(self.packet.bytes()),
+                config: None,
             });
             self.packet.clear();
         }

@@ -5,7 +5,7 @@ use crate::LibavError;
 use crate::log;
 use crate::plane::PlaneMut;
 use ffmpeg_next::ffi;
-use stallcast_media::{Frame, PixelFormat, Plane};
+use stallcast_media::{Frame, Lent, PixelFormat, Plane};
 use std::ffi::{CStr, CString, c_int, c_void};
 use std::ops::{Deref, DerefMut};
 use std::ptr::{self, NonNull};
@@ -62,6 +62,12 @@ impl Drop for Options {
         // SAFETY: owned by this value, freed once.
         unsafe { ffi::av_dict_free(&raw mut self.0) };
     }
+}
+
+/// Was libavcodec built with this encoder? Says nothing of the hardware behind it.
+pub(crate) fn has_encoder(name: &str) -> bool {
+    // SAFETY: a terminated name; the answer is static or null.
+    c_string(name).is_ok_and(|name| !unsafe { ffi::avcodec_find_encoder_by_name(name.as_ptr()) }.is_null())
 }
 
 /// An encoder or decoder. Fields that must be set before [`Codec::open`] are reached by dereferencing.
@@ -284,6 +290,34 @@ pub(crate) struct AvFrame(NonNull<ffi::AVFrame>);
 
 // SAFETY: a frame and its reference-counted buffers are bound to no thread.
 unsafe impl Send for AvFrame {}
+// SAFETY: through a shared reference it is only read.
+unsafe impl Sync for AvFrame {}
+
+/// A decoded picture in the decoder's own memory, which it does not write again before this is gone.
+#[derive(Debug)]
+pub(crate) struct DecodedPicture(AvFrame);
+
+impl DecodedPicture {
+    /// Takes an I420 picture out of `frame`, which is blank afterwards.
+    pub(crate) fn take(frame: &mut AvFrame) -> Result<Self, LibavError> {
+        let taken = AvFrame::new()?;
+        // SAFETY: both are frames; the blank one takes over the references of the other.
+        unsafe { ffi::av_frame_move_ref(taken.0.as_ptr(), frame.0.as_ptr()) };
+        Ok(Self(taken))
+    }
+}
+
+impl Lent for DecodedPicture {
+    fn plane(&self, n: usize) -> Option<Plane<'_>> {
+        let side = |side: c_int| usize::try_from(side).ok();
+        let (width, height) = (side(self.0.width)?, side(self.0.height)?);
+        match n {
+            0 => self.0.plane(0, width, height),
+            1 | 2 => self.0.plane(n, width.div_ceil(2), height.div_ceil(2)),
+            _ => None,
+        }
+    }
+}
 
 impl AvFrame {
     pub(crate) fn new() -> Result<Self, LibavError> {
@@ -321,21 +355,29 @@ impl AvFrame {
         check("frame", unsafe { ffi::av_frame_make_writable(self.0.as_ptr()) }).map(drop)
     }
 
-    /// Lends an I420 picture to libav without copying it: the bytes stay alive until libav lets go of its last reference.
+    /// Lends an I420 picture to libav without copying it: the pixels stay alive until libav lets go of its last reference.
     pub(crate) fn lend(picture: &Frame) -> Result<Self, LibavError> {
-        let (width, height) = (picture.format.width as usize, picture.format.height as usize);
-        if picture.format.pixel != PixelFormat::I420 || picture.bytes().len() < picture.format.bytes() {
-            return Err(LibavError::Unsupported { what: "picture", detail: format!("{:?}", picture.format) });
+        let unsupported = || LibavError::Unsupported { what: "picture", detail: format!("{:?}", picture.format) };
+        if picture.format.pixel != PixelFormat::I420 || !picture.is_whole() {
+            return Err(unsupported());
         }
-        let chroma = width.div_ceil(2);
+        let side = |side: u32| c_int::try_from(side).map_err(|_| unsupported());
         let mut frame = Self::new()?;
-        (frame.format, frame.width, frame.height) = (ffi::AVPixelFormat::AV_PIX_FMT_YUV420P as c_int, width as c_int, height as c_int);
+        (frame.format, frame.width, frame.height) =
+            (ffi::AVPixelFormat::AV_PIX_FMT_YUV420P as c_int, side(picture.format.width)?, side(picture.format.height)?);
+        let planes = picture.planes();
+        let first = planes.first().ok_or_else(unsupported)?;
         let held = Box::into_raw(Box::new(picture.clone()));
-        let data = picture.bytes().as_ptr().cast_mut();
-        // SAFETY: `held` keeps the bytes alive and in place (they lie behind an `Arc`) until `let_go` drops it; the buffer
-        // is marked read-only, so libav does not write through `data`.
+        // SAFETY: `held` keeps the pixels of all planes alive and in place (they lie behind an `Arc`) until `let_go` drops
+        // it; the buffer is marked read-only, so libav does not write through it.
         let buffer = unsafe {
-            ffi::av_buffer_create(data, picture.format.bytes(), Some(let_go), held.cast::<c_void>(), ffi::AV_BUFFER_FLAG_READONLY)
+            ffi::av_buffer_create(
+                first.bytes.as_ptr().cast_mut(),
+                first.bytes.len(),
+                Some(let_go),
+                held.cast::<c_void>(),
+                ffi::AV_BUFFER_FLAG_READONLY,
+            )
         };
         if buffer.is_null() {
             // SAFETY: libav did not take it.
@@ -343,10 +385,10 @@ impl AvFrame {
             return Err(no_memory("picture"));
         }
         frame.buf[0] = buffer;
-        frame.linesize[..3].copy_from_slice(&[width as c_int, chroma as c_int, chroma as c_int]);
-        frame.data[0] = data;
-        frame.data[1] = data.wrapping_add(width * height);
-        frame.data[2] = data.wrapping_add(width * height + chroma * height.div_ceil(2));
+        for (n, plane) in planes.iter().enumerate() {
+            frame.data[n] = plane.bytes.as_ptr().cast_mut();
+            frame.linesize[n] = c_int::try_from(plane.stride).map_err(|_| unsupported())?;
+        }
         Ok(frame)
     }
 
@@ -367,6 +409,36 @@ impl AvFrame {
             PlaneMut { bytes: unsafe { std::slice::from_raw_parts_mut(data, len) }, stride }
         };
         Some([plane(self.data[0], y), plane(self.data[1], u), plane(self.data[2], v)])
+    }
+
+    /// An I420 picture as NV12, copied: U and V interleaved.
+    pub(crate) fn nv12_of(picture: &Frame) -> Result<Self, LibavError> {
+        let (width, height) = (picture.format.width as usize, picture.format.height as usize);
+        let (cw, ch) = (width.div_ceil(2), height.div_ceil(2));
+        let unsupported = || LibavError::Unsupported { what: "picture", detail: format!("{:?}", picture.format) };
+        if picture.format.pixel != PixelFormat::I420 || !picture.is_whole() {
+            return Err(unsupported());
+        }
+        let mut frame = Self::new()?;
+        let side = |side: usize| c_int::try_from(side).map_err(|_| no_memory("picture"));
+        (frame.format, frame.width, frame.height) = (ffi::AVPixelFormat::AV_PIX_FMT_NV12 as c_int, side(width)?, side(height)?);
+        // SAFETY: format and size are set; libav checks them and allocates.
+        check("picture", unsafe { ffi::av_frame_get_buffer(frame.0.as_ptr(), 0) })?;
+        let (luma, chroma) = (frame.extent(0, width, height), frame.extent(1, cw * 2, ch));
+        let ((luma_stride, luma_len), (chroma_stride, chroma_len)) = luma.zip(chroma).ok_or_else(unsupported)?;
+        // SAFETY: the planes do not overlap, hold as many bytes as `extent` says, and the frame is ours alone.
+        let (to_y, to_uv) =
+            unsafe { (std::slice::from_raw_parts_mut(frame.data[0], luma_len), std::slice::from_raw_parts_mut(frame.data[1], chroma_len)) };
+        let [y, u, v] = picture.planes()[..] else { return Err(unsupported()) };
+        for (to, from) in to_y.chunks_mut(luma_stride).zip(y.bytes.chunks(y.stride)) {
+            to[..width].copy_from_slice(&from[..width]);
+        }
+        for ((to, u), v) in to_uv.chunks_mut(chroma_stride).zip(u.bytes.chunks(u.stride)).zip(v.bytes.chunks(v.stride)) {
+            for ((to, u), v) in to.chunks_exact_mut(2).zip(u).zip(v) {
+                (to[0], to[1]) = (*u, *v);
+            }
+        }
+        Ok(frame)
     }
 
     fn extent(&self, plane: usize, row: usize, rows: usize) -> Option<(usize, usize)> {

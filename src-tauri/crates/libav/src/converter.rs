@@ -2,7 +2,7 @@ use crate::LibavError;
 use crate::colour::{Colour, Cut};
 use crate::import::{Opener, Stage};
 use crate::plane::i420_mut;
-use stallcast_media::{Canvas, Frame, PixelFormat};
+use stallcast_media::{Canvas, Frame, PixelFormat, VideoFormat};
 
 /// Brings any picture onto the canvas: scaled to cover it, cut at the centre, I420, limited range, BT.709.
 ///
@@ -23,6 +23,14 @@ impl Converter {
         Self { canvas, opener: Opener::default(), stage: Stage::default() }
     }
 
+    /// Is this picture a canvas already, so that it can be used as it is?
+    #[must_use]
+    pub fn is_canvas(&self, frame: &Frame) -> bool {
+        let format = frame.format;
+        let canvas = VideoFormat { width: self.canvas.width, height: self.canvas.height, pixel: PixelFormat::I420 };
+        format == canvas && !frame.full_range && frame.is_whole()
+    }
+
     /// Fills `out`, which holds exactly the bytes of a canvas. After an error `out` may hold half a picture; the next
     /// frame may be converted at once.
     ///
@@ -31,14 +39,8 @@ impl Converter {
     pub fn convert(&mut self, frame: &Frame, out: &mut [u8]) -> Result<(), LibavError> {
         let (width, height) = (self.canvas.width as usize, self.canvas.height as usize);
         let wrong = || LibavError::Unsupported { what: "canvas", detail: format!("{width}x{height}") };
-        let out_len = out.len();
-        let format = frame.format;
-        let is_canvas = format.pixel == PixelFormat::I420
-            && !frame.full_range
-            && (format.width, format.height) == (self.canvas.width, self.canvas.height)
-            && frame.bytes().len() == out_len;
-        if is_canvas {
-            out.copy_from_slice(frame.bytes());
+        if self.is_canvas(frame) && frame.format.bytes() == out.len() {
+            frame.pack_into(out);
             return Ok(());
         }
         let source = self.opener.open(frame)?;

@@ -31,10 +31,10 @@ impl Opener {
                     Some(decoder) => decoder,
                     none => none.insert(JpegDecoder::open()?),
                 };
-                return source_of(decoder.decode(frame.bytes())?, &mut self.plain, Colour::JPEG);
+                return source_of(decoder.decode(&frame.bytes())?, &mut self.plain, Colour::JPEG);
             }
         };
-        if frame.bytes().len() < format.bytes() {
+        if !frame.is_whole() {
             return Err(LibavError::Damaged(format!("{} bytes for {format:?}", frame.bytes().len())));
         }
         let matrix = if layout == Layout::I420 { Matrix::Bt709 } else { Matrix::Bt601 };
@@ -71,6 +71,11 @@ pub(crate) fn source_of<'a>(frame: &'a AvFrame, plain: &'a mut Scaler, unsaid: C
         Layout::Yuyv => [frame.plane(0, 4 * cw, height), Some(NO_PLANE), Some(NO_PLANE)],
     };
     complete(Source { layout, width, height, planes: planes.map(|plane| plane.unwrap_or(NO_PLANE)), colour })
+}
+
+/// Is a decoded picture I420 in the canvas's colours, top row first, so that it can be used where it lies?
+pub(crate) fn is_canvas(frame: &AvFrame, unsaid: Colour) -> bool {
+    pixel_format(frame) == Some(AVPixelFormat::AV_PIX_FMT_YUV420P) && frame.linesize[0] > 0 && colour_of(frame, unsaid) == Colour::CANVAS
 }
 
 fn complete(source: Source<'_>) -> Result<Source<'_>, LibavError> {

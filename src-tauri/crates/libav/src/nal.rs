@@ -57,9 +57,43 @@ pub(crate) fn avcc(headers: &[u8]) -> Option<Bytes> {
     Some(out.freeze())
 }
 
+/// Units with 4-byte lengths, with start codes appended to `out`. A length that reaches beyond the end ends it.
+pub(crate) fn to_annex_b(mut units: &[u8], out: &mut Vec<u8>) {
+    while let Some((length, rest)) = units.split_first_chunk::<4>() {
+        let Some((unit, next)) = usize::try_from(u32::from_be_bytes(*length)).ok().and_then(|n| rest.split_at_checked(n)) else { return };
+        out.extend_from_slice(&[0, 0, 0, 1]);
+        out.extend_from_slice(unit);
+        units = next;
+    }
+}
+
+/// Both parameter sets of an `avcC` body as [`avcc`] writes it, with start codes.
+pub(crate) fn headers(avcc: &[u8]) -> Option<Vec<u8>> {
+    let sized = |at: usize| {
+        let size = usize::from(u16::from_be_bytes([*avcc.get(at)?, *avcc.get(at + 1)?]));
+        Some((avcc.get(at + 2..at + 2 + size)?, at + 2 + size))
+    };
+    let (sps, after) = sized(6)?;
+    let (pps, _) = sized(after + 1)?;
+    let start: &[u8] = &[0, 0, 0, 1];
+    Some([start, sps, start, pps].concat())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lengths_become_start_codes_again() {
+        let stream = [0, 0, 0, 1, 0x67, 1, 2, 3, 0, 0, 0, 1, 0x68, 4];
+        let body = avcc(&stream).expect("both sets");
+        assert_eq!(headers(&body).expect("both sets"), stream);
+        let mut out = vec![];
+        to_annex_b(&to_avcc(&stream).0, &mut out);
+        assert_eq!(out, stream);
+        to_annex_b(&[0, 0, 0, 9, 1], &mut out);
+        assert_eq!((out.len(), headers(&body[..9])), (stream.len(), None), "what is cut off is left out");
+    }
 
     #[test]
     fn both_start_codes_and_trailing_zeros_are_understood() {

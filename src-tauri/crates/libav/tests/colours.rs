@@ -110,7 +110,7 @@ fn file_bars_keep_their_colours() {
 fn a_canvas_passes_untouched() {
     let canvas = Canvas { width: 362, height: 642, fps: 30 };
     let frame = moving(canvas, 3);
-    assert!(convert(&frame, 362, 642) == frame.bytes());
+    assert!(convert(&frame, 362, 642) == *frame.bytes());
 }
 
 /// Bars as red, green and blue, for ffmpeg.

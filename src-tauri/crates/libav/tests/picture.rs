@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use support::{annex_b, decode, moving, noise, probe, psnr};
 
 const CANVAS: Canvas = Canvas { width: 320, height: 180, fps: 30 };
-const SETTINGS: VideoSettings = VideoSettings { canvas: CANVAS, kbps: 1500, low_latency: false };
+const SETTINGS: VideoSettings = VideoSettings { canvas: CANVAS, kbps: 1500, low_latency: false, keyframe_s: 2, b_frames: 2 };
 
 fn tick(pts: Pts) -> i64 {
     pts.as_ticks(CANVAS.fps)
@@ -48,7 +48,7 @@ fn what_goes_in_comes_out() {
     let pictures = decode(&stream, CANVAS);
     assert_eq!(pictures.len(), 150);
     for (n, picture) in pictures.iter().enumerate() {
-        let quality = psnr(picture, moving(CANVAS, n as i64).bytes());
+        let quality = psnr(picture, &moving(CANVAS, n as i64).bytes());
         assert!(quality > 32.0, "frame {n}: {quality:.1} dB");
     }
     let said = probe(&["-f", "h264", "-show_streams", "-"], &stream);
@@ -107,7 +107,7 @@ fn holes_are_filled_and_long_ones_end_with_a_keyframe() {
     assert_eq!(keyframes(&packets), [0, 140]);
     let pictures = decode(&annex_b(&encoder.config().avcc, &packets), CANVAS);
     for (n, picture) in pictures.iter().enumerate().take(27).skip(20) {
-        assert!(psnr(picture, moving(CANVAS, 19).bytes()) > 32.0, "tick {n} shows the picture before");
+        assert!(psnr(picture, &moving(CANVAS, 19).bytes()) > 32.0, "tick {n} shows the picture before");
     }
 }
 
@@ -178,6 +178,18 @@ fn low_latency_holds_nothing_back() {
 }
 
 #[test]
+fn a_platform_may_ask_for_a_keyframe_each_second_and_no_b_frames() {
+    let mut encoder = VideoEncoder::open(&VideoSettings { keyframe_s: 1, b_frames: 0, ..SETTINGS }).expect("opens");
+    let mut packets = vec![];
+    for n in 0..100 {
+        packets.extend(encoder.encode(&moving(CANVAS, n), false).expect("encodes"));
+    }
+    packets.extend(encoder.finish().expect("finishes"));
+    assert_eq!(keyframes(&packets), [0, 30, 60, 90]);
+    assert!(packets.iter().all(|p| p.pts == p.dts), "a B-frame");
+}
+
+#[test]
 fn frames_are_not_copied_and_come_home() {
     let pool = FramePool::new(200);
     let mut addresses = HashSet::new();
@@ -185,7 +197,7 @@ fn frames_are_not_copied_and_come_home() {
     for n in 0..40 {
         let picture = moving(CANVAS, n);
         let mut buffer = pool.take(picture.bytes().len());
-        buffer.bytes.copy_from_slice(picture.bytes());
+        buffer.bytes.copy_from_slice(&picture.bytes());
         addresses.insert(buffer.bytes.as_ptr() as usize);
         let frame = stallcast_media::Frame::new(picture.format, picture.pts, false, buffer);
         encoder.encode(&frame, false).expect("encodes");

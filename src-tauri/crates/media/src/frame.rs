@@ -1,5 +1,7 @@
 use crate::Pts;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How pixels lie in memory. Everything here is 8 bit.
@@ -39,6 +41,19 @@ impl VideoFormat {
             PixelFormat::Mjpeg => 0,
         }
     }
+
+    /// Bytes of a row and rows of each plane of a raw picture; none for MJPEG.
+    fn planes(&self) -> impl Iterator<Item = (usize, usize)> {
+        let (w, h) = (self.width as usize, self.height as usize);
+        let (cw, ch) = (w.div_ceil(2), h.div_ceil(2));
+        let (sizes, planes) = match self.pixel {
+            PixelFormat::I420 => ([(w, h), (cw, ch), (cw, ch)], 3),
+            PixelFormat::Nv12 => ([(w, h), (2 * cw, ch), (0, 0)], 2),
+            PixelFormat::Yuyv => ([(cw * 4, h), (0, 0), (0, 0)], 1),
+            PixelFormat::Mjpeg => ([(0, 0); 3], 0),
+        };
+        sizes.into_iter().take(planes)
+    }
 }
 
 /// The program picture: even sides of 160..=1920 and a whole number of frames a second.
@@ -75,50 +90,112 @@ pub struct Plane<'a> {
     pub stride: usize,
 }
 
-/// One picture, tightly packed, shared without copying. The buffer returns to its pool when the last clone is gone.
+impl Plane<'_> {
+    const fn holds(&self, row: usize, rows: usize) -> bool {
+        row > 0 && rows > 0 && self.stride >= row && self.bytes.len() >= self.stride * (rows - 1) + row
+    }
+}
+
+/// A raw picture in memory that somebody else manages, as a decoder lends it.
+pub trait Lent: Debug + Send + Sync {
+    /// Plane `n` of the format, from its first pixel to its last; `None` if it is not there. Always the same pixels. Any thread.
+    fn plane(&self, n: usize) -> Option<Plane<'_>>;
+}
+
+/// One picture, shared without copying. A packed buffer returns to its pool when the last clone is gone.
 #[derive(Debug, Clone)]
 pub struct Frame {
-    /// Size and layout of `bytes`.
+    /// Size and layout of the pixels.
     pub format: VideoFormat,
     /// Capture instant at a source, program instant after composing.
     pub pts: Pts,
     /// True for JPEG-style full range 0..=255; false for video range 16..=235.
     pub full_range: bool,
-    bytes: Arc<Pooled>,
+    pixels: Arc<Pixels>,
+}
+
+#[derive(Debug)]
+enum Pixels {
+    /// Tightly packed, plane after plane.
+    Packed(Pooled),
+    /// Planes apart, rows padded.
+    Lent(Box<dyn Lent>),
 }
 
 impl Frame {
     /// Wraps finished bytes. For raw formats `bytes` must hold at least [`VideoFormat::bytes`].
     #[must_use]
     pub fn new(format: VideoFormat, pts: Pts, full_range: bool, buffer: Buffer) -> Self {
-        Self { format, pts, full_range, bytes: Arc::new(Pooled(buffer)) }
+        Self { format, pts, full_range, pixels: Arc::new(Pixels::Packed(Pooled(buffer))) }
     }
 
-    /// The whole buffer.
+    /// Wraps a raw picture without copying it; `None` if a plane has too few rows or too short ones, or for MJPEG.
     #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes.0.bytes
+    pub fn lent(format: VideoFormat, pts: Pts, full_range: bool, picture: Box<dyn Lent>) -> Option<Self> {
+        let whole = |(n, (row, rows)): (usize, (usize, usize))| picture.plane(n).is_some_and(|plane| plane.holds(row, rows));
+        let there = format.pixel != PixelFormat::Mjpeg && format.planes().enumerate().all(whole);
+        there.then(|| Self { format, pts, full_range, pixels: Arc::new(Pixels::Lent(picture)) })
+    }
+
+    /// The picture tightly packed: the buffer itself, or a copy of a lent one.
+    #[must_use]
+    pub fn bytes(&self) -> Cow<'_, [u8]> {
+        match &*self.pixels {
+            Pixels::Packed(pooled) => Cow::Borrowed(&pooled.0.bytes),
+            Pixels::Lent(_) => {
+                let mut bytes = vec![0; self.format.bytes()];
+                self.pack_into(&mut bytes);
+                Cow::Owned(bytes)
+            }
+        }
+    }
+
+    /// Are there as many pixels as the format says? MJPEG always is.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        match &*self.pixels {
+            Pixels::Packed(pooled) => pooled.0.bytes.len() >= self.format.bytes(),
+            Pixels::Lent(_) => true,
+        }
+    }
+
+    /// Copies a raw picture tightly packed to the front of `out`, as much as there is room for.
+    pub fn pack_into(&self, out: &mut [u8]) {
+        let mut rest = out;
+        match &*self.pixels {
+            Pixels::Packed(pooled) => {
+                let length = pooled.0.bytes.len().min(rest.len());
+                rest[..length].copy_from_slice(&pooled.0.bytes[..length]);
+            }
+            Pixels::Lent(picture) => {
+                for (n, (row, rows)) in self.format.planes().enumerate() {
+                    let (plane, after) = rest.split_at_mut((row * rows).min(rest.len()));
+                    rest = after;
+                    let from = picture.plane(n).unwrap_or(Plane { bytes: &[], stride: row });
+                    for (to, from) in plane.chunks_exact_mut(row).zip(from.bytes.chunks(from.stride)) {
+                        to.copy_from_slice(&from[..row]);
+                    }
+                }
+            }
+        }
     }
 
     /// The planes of a raw picture (3 for I420, 2 for NV12, 1 for YUYV and MJPEG).
     #[must_use]
     pub fn planes(&self) -> Vec<Plane<'_>> {
-        let (w, h) = (self.format.width as usize, self.format.height as usize);
-        let (cw, ch) = (w.div_ceil(2), h.div_ceil(2));
-        let all = self.bytes();
-        match self.format.pixel {
-            PixelFormat::I420 => {
-                let (y, rest) = all.split_at(w * h);
-                let (u, v) = rest.split_at(cw * ch);
-                vec![Plane { bytes: y, stride: w }, Plane { bytes: u, stride: cw }, Plane { bytes: &v[..cw * ch], stride: cw }]
-            }
-            PixelFormat::Nv12 => {
-                let (y, uv) = all.split_at(w * h);
-                vec![Plane { bytes: y, stride: w }, Plane { bytes: &uv[..2 * cw * ch], stride: 2 * cw }]
-            }
-            PixelFormat::Yuyv => vec![Plane { bytes: all, stride: cw * 4 }],
-            PixelFormat::Mjpeg => vec![Plane { bytes: all, stride: all.len() }],
+        let mut all: &[u8] = match &*self.pixels {
+            Pixels::Packed(pooled) => &pooled.0.bytes,
+            Pixels::Lent(picture) => return self.format.planes().enumerate().filter_map(|(n, _)| picture.plane(n)).collect(),
+        };
+        if self.format.pixel == PixelFormat::Mjpeg {
+            return vec![Plane { bytes: all, stride: all.len() }];
         }
+        let take = |(row, rows): (usize, usize)| {
+            let (bytes, rest) = all.split_at(row * rows);
+            all = rest;
+            Plane { bytes, stride: row }
+        };
+        self.format.planes().map(take).collect()
     }
 
     /// The same picture with another instant. No pixel is copied.
@@ -195,6 +272,34 @@ mod tests {
         assert_ne!(pool.take(format.bytes()).bytes.as_ptr(), address, "a picture still shown must not be overwritten");
         drop(other);
         assert_eq!(pool.take(format.bytes()).bytes.as_ptr(), address, "an idle buffer is used again");
+    }
+
+    #[derive(Debug)]
+    struct Apart([(Vec<u8>, usize); 3]);
+
+    impl Lent for Apart {
+        fn plane(&self, n: usize) -> Option<Plane<'_>> {
+            self.0.get(n).map(|(bytes, stride)| Plane { bytes, stride: *stride })
+        }
+    }
+
+    #[test]
+    fn a_lent_picture_is_packed_without_its_padding_and_refused_where_rows_are_missing() {
+        let format = VideoFormat { width: 3, height: 2, pixel: PixelFormat::I420 };
+        // The last row of a plane has no padding.
+        let planes = || [(vec![1, 2, 3, 99, 4, 5, 6], 4), (vec![7, 8, 99], 3), (vec![9, 10], 2)];
+        let frame = Frame::lent(format, Pts(0), false, Box::new(Apart(planes()))).expect("whole planes");
+        assert_eq!(*frame.bytes(), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+        assert_eq!(frame.planes().iter().map(|p| p.stride).collect::<Vec<_>>(), [4, 3, 2]);
+        assert!(frame.is_whole() && frame.at(Pts(5)).is_whole());
+        for plane in 0..3 {
+            let mut short = planes();
+            let length = short[plane].0.len();
+            short[plane].0.truncate(if plane == 1 { 1 } else { length - 1 });
+            assert!(Frame::lent(format, Pts(0), false, Box::new(Apart(short))).is_none(), "plane {plane}");
+        }
+        let narrow = [(vec![0; 7], 2), (vec![0; 4], 2), (vec![0; 4], 2)];
+        assert!(Frame::lent(format, Pts(0), false, Box::new(Apart(narrow))).is_none(), "rows that overlap");
     }
 
     #[test]

@@ -17,7 +17,11 @@ pub enum HealthCode {
     DestinationLost,
     /// `host`: accepted again.
     DestinationBack,
-    /// `host`, `status`: the platform refused the key; not tried again.
+    /// `host`, `reason` (`name` or `no_answer`): nobody answers there yet; tried for ever.
+    DestinationUnreachable,
+    /// `host`: accepted before and refused now: the platform still holds the old connection; tried each second for two minutes.
+    DestinationHeld,
+    /// `host`, `status`, `reason` (`key`, `on_air`, `address`, `certificate`, `closed`): the platform refused; not tried again.
     DestinationRefused,
     /// `host`: the link does not carry the stream, not even at a lower bitrate yet; frames may be dropped.
     DestinationSlow,
@@ -25,10 +29,28 @@ pub enum HealthCode {
     RecordingStopped,
     /// `path`, `reason`: the recording could not be written.
     RecordingFailed,
+    /// `path`: the room on the disk is left to the recording; the clean feed so far is kept.
+    CleanFeedStopped,
+    /// `path`, `reason`: the clean feed could not be written; show and recording go on.
+    CleanFeedFailed,
     /// `reason`: the picture for the viewer page cannot be written; destinations and recording go on.
     ViewersLost,
     /// `minutes`: room left for the recording.
     DiskLow,
+    /// `minutes`, `percent`: so little room that the picture's bitrate was lowered to make it last.
+    DiskSaving,
+    /// `name`, `minutes`: a recording that was cut off last time is whole again.
+    RecordingRepaired,
+    /// `from`, `to`: an encoder failed and another took over; the show goes on.
+    EncoderReplaced,
+    /// `from`, `to`: a call into an encoder never came back and another took over; the show goes on.
+    EncoderHung,
+    /// `percent`: the machine runs on its battery.
+    OnBattery,
+    /// `percent`: half an hour or a fifth of the battery is left.
+    BatteryLow,
+    /// The power supply is back.
+    PowerBack,
     /// The encoder cannot keep up; frames are skipped.
     EncoderBehind,
     /// The machine cannot compose in time; frames are late.

@@ -14,7 +14,7 @@ mod sink;
 mod source;
 
 pub use audio::{AudioBlock, BLOCK_FRAMES, SAMPLE_RATE};
-pub use frame::{Buffer, Canvas, Frame, FramePool, PixelFormat, Plane, VideoFormat};
+pub use frame::{Buffer, Canvas, Frame, FramePool, Lent, PixelFormat, Plane, VideoFormat};
 pub use health::{Health, HealthCode};
 pub use packet::{AudioConfig, Packet, StreamConfig, Track, VideoConfig};
 pub use pts::{NANOS_PER_MS, NANOS_PER_SEC, Pts};

@@ -1,6 +1,7 @@
 use crate::Pts;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Which elementary stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -29,6 +30,9 @@ pub struct Packet {
     pub disposable: bool,
     /// AVCC (4-byte length prefixed) NAL units, or one raw AAC frame without ADTS.
     pub payload: Bytes,
+    /// On keyframes of a picture encoder: how this packet and those up to the next keyframe are decoded. An encoder may be
+    /// replaced in the middle of a show; `None`: as before.
+    pub config: Option<Arc<VideoConfig>>,
 }
 
 /// What a sink must know of the video stream before its first packet.
@@ -44,6 +48,14 @@ pub struct VideoConfig {
     pub kbps: u32,
     /// The body of an `avcC` box (AVCDecoderConfigurationRecord).
     pub avcc: Bytes,
+}
+
+impl VideoConfig {
+    /// Can a decoder that was made for this stream read that one? The rate makes no difference.
+    #[must_use]
+    pub fn decodes(&self, other: &Self) -> bool {
+        (self.width, self.height, self.fps) == (other.width, other.height, other.fps) && self.avcc == other.avcc
+    }
 }
 
 /// What a sink must know of the audio stream before its first packet.

@@ -292,6 +292,7 @@ mod tests {
             keyframe,
             disposable: false,
             payload: Bytes::from_static(&[0; 100]),
+            config: None,
         })
     }
 
