@@ -4,7 +4,7 @@ use crate::processes::Process;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-/// A random word used as stream key.
+/// A random word used as a stream key, or as what a buyer wrote.
 #[derive(Debug, Clone)]
 pub struct Canary {
     word: String,
@@ -23,7 +23,19 @@ impl Canary {
         Ok(Self::of(&format!("canary_{hex}")))
     }
 
-    fn of(word: &str) -> Self {
+    /// A phone number that nobody else has.
+    ///
+    /// # Errors
+    /// The system has no random numbers.
+    pub fn phone() -> anyhow::Result<Self> {
+        let mut bytes = [0; 8];
+        std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+        Ok(Self::of(&format!("199{:08}", u64::from_le_bytes(bytes) % 100_000_000)))
+    }
+
+    /// This word, which must be one that nobody else has.
+    #[must_use]
+    pub fn of(word: &str) -> Self {
         let bytes = word.as_bytes();
         let mut forms = vec![bytes.to_vec()];
         forms.push(bytes.iter().map(|b| format!("{b:02x}")).collect::<String>().into_bytes());
@@ -108,6 +120,7 @@ fn base64(bytes: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use anyhow::Context as _;
     use std::process::{Command, Stdio};
 
     #[test]
@@ -139,7 +152,12 @@ mod tests {
         let canary = Canary::new()?;
         assert_ne!(canary.word(), Canary::new()?.word());
         let mut in_args = Command::new("sleep").arg("60").arg(format!("0{}", canary.word())).stderr(Stdio::null()).spawn()?;
-        let mut in_environ = Command::new("sleep").arg("60").env("KEY", canary.word()).spawn()?;
+        let mut waiting = Command::new("sh");
+        waiting.args(["-c", "echo ready; read -r line"]).env("KEY", canary.word()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut in_environ = waiting.spawn()?;
+        // A process that has just been started has no environment to be read yet.
+        let mut ready = [0; 6];
+        in_environ.stdout.as_mut().context("its output")?.read_exact(&mut ready)?;
         let mine: Vec<Process> = crate::processes::all().into_iter().filter(|p| p.parent == std::process::id()).collect();
         let found = canary.in_processes(&mine);
         for child in [&mut in_args, &mut in_environ] {

@@ -77,6 +77,15 @@ impl Cameras {
         self.steer(&all, "")
     }
 
+    /// What camera `n` noted of itself: opened, exposing since when, faults.
+    ///
+    /// # Errors
+    /// There is no such camera.
+    pub fn log(&self, n: u32) -> anyhow::Result<String> {
+        let path = self.root().join(format!("video{n}.log"));
+        std::fs::read_to_string(&path).with_context(|| path.display().to_string())
+    }
+
     /// Everything started from this desk sees these cameras.
     pub fn show_to(&self, desk: &mut Desk) {
         desk.set("FAKECAM_ROOT", &self.root().to_string_lossy());

@@ -79,7 +79,11 @@ pub fn of_folder(data: &Path) -> Vec<Process> {
 /// The process of this role on this folder, if there is one. Children of the window (WebKit's) have no role.
 #[must_use]
 pub fn of_role(data: &Path, role: Role) -> Option<Process> {
-    of_folder(data).into_iter().find(|p| p.args.first().is_some_and(|a| a.ends_with("stallcast")) && p.role() == role)
+    let found = of_folder(data);
+    let named = |p: &&Process| p.args.first().is_some_and(|a| a.ends_with("stallcast")) && p.role() == role;
+    // A media process starts another of its kind for a moment, to probe an encoder.
+    let parent = |p: &Process| found.iter().find(|f| f.pid == p.parent);
+    found.iter().filter(named).find(|p| parent(p).is_none_or(|parent| parent.role() != role)).cloned()
 }
 
 /// Waits for a process of this role other than `not`.
@@ -116,10 +120,11 @@ fn stat(pid: u32) -> Option<Stat> {
     })
 }
 
-/// Runs, and is no zombie.
+/// Runs, and is no zombie. One of several threads that still ends keeps it alive, with its files and locks.
 #[must_use]
 pub fn is_alive(pid: u32) -> bool {
-    stat(pid).is_some_and(|s| !matches!(s.state, 'Z' | 'X'))
+    let threads = || fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    stat(pid).is_some_and(|s| !matches!(s.state, 'Z' | 'X') || threads() > 1)
 }
 
 /// CPU seconds of a process so far, with the children it has waited for.
@@ -129,12 +134,49 @@ pub fn cpu_s(pid: u32) -> f64 {
     stat(pid).map_or(0.0, |s| s.ticks as f64 / ticks as f64)
 }
 
+/// A thread and what it has used.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ThreadCpu {
+    /// Its number.
+    pub id: u32,
+    /// Its name, at most 15 bytes.
+    pub name: String,
+    /// CPU seconds so far.
+    pub cpu_s: f64,
+}
+
+/// The threads of a process that run now.
+#[must_use]
+pub fn threads(pid: u32) -> Vec<ThreadCpu> {
+    let clock = rustix::param::clock_ticks_per_second() as f64;
+    let entries = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let one = |entry: fs::DirEntry| {
+        let text = fs::read_to_string(entry.path().join("stat")).ok()?;
+        let (head, tail) = text.rsplit_once(')')?;
+        let fields: Vec<u64> = tail.split_whitespace().skip(11).take(2).map_while(|n| n.parse().ok()).collect();
+        let [user, system] = fields[..] else { return None };
+        let (id, name) = head.split_once(" (")?;
+        Some(ThreadCpu { id: id.parse().ok()?, name: name.to_owned(), cpu_s: (user + system) as f64 / clock })
+    };
+    entries.filter_map(one).collect()
+}
+
+/// The most memory a process has held, bytes.
+#[must_use]
+pub fn peak_bytes(pid: u32) -> u64 {
+    status_bytes(pid, "VmHWM:")
+}
+
+fn status_bytes(pid: u32, name: &str) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = text.lines().find_map(|l| l.strip_prefix(name)).unwrap_or_default();
+    line.split_whitespace().next().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0) * 1024
+}
+
 /// Memory a process holds now, bytes.
 #[must_use]
 pub fn resident_bytes(pid: u32) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = text.lines().find_map(|l| l.strip_prefix("VmRSS:")).unwrap_or_default();
-    line.split_whitespace().next().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0) * 1024
+    status_bytes(pid, "VmRSS:")
 }
 
 /// Sends a signal. A process that is gone is no failure.
@@ -142,6 +184,32 @@ pub fn signal(pid: u32, what: Signal) {
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
         let _ = kill_process(pid, what);
     }
+}
+
+/// Stops one thread of a process for good, as a call into a driver that never comes back does: all others go on. It is
+/// let go of when this program ends.
+///
+/// # Errors
+/// There is no such thread, or this user may not trace it.
+#[cfg(target_os = "linux")]
+pub fn freeze_thread(pid: u32, name: &str) -> anyhow::Result<()> {
+    use anyhow::Context as _;
+    use nix::sys::ptrace;
+    use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+
+    let thread = threads(pid).into_iter().find(|t| t.name == name).with_context(|| format!("no thread {name} in {pid}"))?;
+    let tid = nix::unistd::Pid::from_raw(thread.id.try_into()?);
+    let (tell, told) = std::sync::mpsc::channel();
+    // Only the thread that traces may wait for it, and it must: until then a dead process is not gone for its parent.
+    std::thread::spawn(move || {
+        let stopped = ptrace::seize(tid, ptrace::Options::empty()).and_then(|()| ptrace::interrupt(tid));
+        let failed = stopped.is_err();
+        let _ = tell.send(stopped);
+        while !failed && !matches!(waitpid(tid, Some(WaitPidFlag::__WALL)), Err(_) | Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..)))
+        {
+        }
+    });
+    told.recv()?.with_context(|| format!("thread {name} of {pid} cannot be traced"))
 }
 
 /// kill -9, and waits until it is gone.

@@ -108,7 +108,14 @@ impl Seller {
     /// A buyer with this name.
     #[must_use]
     pub fn buyer(&self, name: &str) -> Buyer {
-        Buyer { url: self.url.clone(), name: name.to_owned(), viewer: unique("viewer") }
+        self.buyer_at(name, "13800000000", "杭州市西湖区龙井路 1 号")
+    }
+
+    /// A buyer with this name, phone number and address.
+    #[must_use]
+    pub fn buyer_at(&self, name: &str, phone: &str, address: &str) -> Buyer {
+        let (name, phone, address) = (name.to_owned(), phone.to_owned(), address.to_owned());
+        Buyer { url: self.url.clone(), name, phone, address, viewer: unique("viewer") }
     }
 }
 
@@ -117,6 +124,8 @@ impl Seller {
 pub struct Buyer {
     url: String,
     name: String,
+    phone: String,
+    address: String,
     viewer: String,
 }
 
@@ -129,7 +138,7 @@ impl Buyer {
         let sku = product["skus"][0]["id"].as_str().context("no SKU")?;
         let form = json!({
             "lines": [{ "skuId": sku, "quantity": 1 }],
-            "buyer": { "name": self.name, "phone": "13800000000", "address": "杭州市西湖区龙井路 1 号" },
+            "buyer": { "name": self.name, "phone": self.phone, "address": self.address },
         });
         let headers = [("X-Viewer", self.viewer.as_str()), ("Idempotency-Key", key)];
         http::request("POST", &format!("{}/api/orders", self.url), &headers, Some(&form))
@@ -152,6 +161,18 @@ impl Buyer {
     pub fn buy(&self, product: &Value) -> anyhow::Result<Value> {
         let order = self.order(product, &unique("key"))?.ok()?;
         self.pay(&order)
+    }
+
+    /// Asks for the money of a whole order back, with these words: the order.
+    ///
+    /// # Errors
+    /// Refused.
+    pub fn ask_back(&self, order: &Value, reason: &str) -> anyhow::Result<Value> {
+        let id = order["id"].as_str().context("no order")?;
+        let key = unique("ask");
+        let headers = [("X-Viewer", self.viewer.as_str()), ("Idempotency-Key", key.as_str())];
+        let form = json!({ "kind": "refund_only", "reason": reason });
+        http::request("POST", &format!("{}/api/orders/{id}/after-sales", self.url), &headers, Some(&form))?.ok()
     }
 
     /// Claims a coupon.

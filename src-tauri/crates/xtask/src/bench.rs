@@ -2,12 +2,43 @@
 
 use crate::{build, sh, system};
 
-/// Builds the release binary and runs the measuring programs of `tests/`.
+/// The measure that needs nothing but the database.
+const STORE: &str = "store";
+/// Those that need nothing but the media process.
+const ENGINE: [&str; 2] = ["preview", "clean"];
+
+/// Builds the release binary and runs the measuring programs of `tests/`, then those of the media process and the database.
 pub fn run(names: &[String]) -> anyhow::Result<()> {
+    let (engine, rest): (Vec<&String>, Vec<&String>) = names.iter().partition(|n| ENGINE.contains(&n.as_str()));
+    let others: Vec<&String> = rest.iter().copied().filter(|n| *n != STORE).collect();
+    // What was not kept is said at the end: the other figures are wanted all the same.
+    let mut outcome = Ok(());
+    if names.is_empty() || !others.is_empty() {
+        outcome = program(&others);
+    }
+    if names.is_empty() || !engine.is_empty() {
+        outcome = outcome.and(example("stallcast-engine", "bench_engine", &engine));
+    }
+    // First synchronisation and questions to a million orders.
+    if names.is_empty() || others.len() < rest.len() {
+        outcome = outcome.and(example("stallcast-store", "bench_store", &[]));
+    }
+    outcome
+}
+
+fn program(names: &[&String]) -> anyhow::Result<()> {
     system::for_test()?;
     let binary = build::all(true)?;
     let mut command =
         sh::cmd("cargo", &["run", "--quiet", "--locked", "--release", "--package", "stallcast-testing", "--bin", "bench", "--"]);
     command.args(names).env("STALLCAST_BIN", binary);
+    sh::must(command)
+}
+
+/// A measuring program that stands beside what it measures.
+fn example(package: &str, name: &str, names: &[&String]) -> anyhow::Result<()> {
+    let words = ["run", "--quiet", "--locked", "--release", "--package", package, "--example", name, "--"];
+    let mut command = sh::cmd("cargo", &words);
+    command.args(names);
     sh::must(command)
 }

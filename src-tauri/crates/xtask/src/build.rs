@@ -14,7 +14,20 @@ pub fn all(release: bool) -> anyhow::Result<PathBuf> {
         args.push("--release");
     }
     sh::must(sh::cmd("cargo", &args))?;
-    Ok(sh::root().join("target").join(if release { "release" } else { "debug" }).join("stallcast"))
+    let binary = sh::root().join("target").join(if release { "release" } else { "debug" }).join("stallcast");
+    if release {
+        no_failpoints(&std::fs::read(&binary)?)?;
+    }
+    Ok(binary)
+}
+
+/// A place that a test may make the last one must not be in what people run.
+fn no_failpoints(binary: &[u8]) -> anyhow::Result<()> {
+    let mark = concat!("fail", "point:").as_bytes();
+    if binary.windows(mark.len()).any(|w| w == mark) {
+        bail!("the release binary has failpoints in it");
+    }
+    Ok(())
 }
 
 /// npm packages, if the lock file is newer than what is installed.
@@ -64,4 +77,15 @@ pub fn instrument(name: &str, usage: &str, args: &[String]) -> anyhow::Result<()
     let here = std::env::current_dir()?;
     command.args(args.iter().map(|a| if here.join(a).is_file() { here.join(a).into_os_string() } else { a.into() }));
     sh::must(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failpoint_in_a_binary_is_found() {
+        assert!(no_failpoints(b"\x7fELF push.leased").is_ok());
+        assert!(no_failpoints(b"\x7fELF failpoint:push.leased").is_err());
+    }
 }

@@ -30,6 +30,7 @@ const TEST: &[&str] = &[
     "dbus",
     "ffmpeg",
     "fonts-noto-cjk",
+    "gnome-keyring",
     "iproute2",
     "libasound2-plugins",
     "libnginx-mod-rtmp",

@@ -5,8 +5,11 @@
 #![expect(clippy::print_stdout, reason = "a command line tool talks on standard output")]
 
 mod cost;
+mod glass;
 mod media;
+mod outage;
 mod pages;
+mod sync;
 mod table;
 
 use anyhow::bail;
@@ -14,13 +17,28 @@ use table::Table;
 
 type Measure = (&'static str, fn(&mut Table) -> anyhow::Result<()>);
 
-const ALL: &[Measure] = &[("start", media::start), ("killed", media::killed), ("pages", pages::run), ("cost", cost::run)];
+const ALL: &[Measure] = &[
+    ("start", media::start),
+    ("killed", media::killed),
+    ("outage", outage::run),
+    ("glass", glass::run),
+    ("mjpeg", cost::mjpeg),
+    ("cost", cost::run),
+    ("busy", cost::busy),
+    ("pages", pages::run),
+    ("sync", sync::run),
+];
+
+/// What `media` stands for: everything but the pages.
+const MEDIA: [&str; 7] = ["start", "killed", "outage", "glass", "mjpeg", "cost", "busy"];
 
 fn main() -> anyhow::Result<()> {
-    let names: Vec<String> = std::env::args().skip(1).collect();
+    let given = std::env::args().skip(1);
+    let names: Vec<String> =
+        given.flat_map(|n| if n == "media" { MEDIA.iter().map(ToString::to_string).collect() } else { vec![n] }).collect();
     if let Some(unknown) = names.iter().find(|n| !ALL.iter().any(|(known, _)| known == n)) {
         let known: Vec<&str> = ALL.iter().map(|(name, _)| *name).collect();
-        bail!("no measure {unknown}; there are: {}", known.join(", "));
+        bail!("no measure {unknown}; there are: media, {}", known.join(", "));
     }
     let mut table = Table::default();
     for (name, measure) in ALL {

@@ -8,7 +8,7 @@ use stallcast_testing::program::Desk;
 use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_secs(60);
-const RUNS: u32 = 5;
+const RUNS: u32 = 10;
 /// Header, metadata and codec headers are no media yet.
 const HEADERS: u64 = 2_000;
 
@@ -38,7 +38,7 @@ pub(crate) fn start(table: &mut Table) -> anyhow::Result<()> {
         let finished = show.end(LIMIT)?;
         ensure!(finished.status == Some(0), "{}", finished.log);
     }
-    table.promise("command → first packet accepted", "ms", (100.0, 2000.0), accepted);
+    table.promise("command → first packet accepted", "ms", (95.0, 1500.0), accepted);
     table.report("command → media in the ingest's file", "ms", arrived);
     table.command("start", "stallcast live --to rtmp://127.0.0.1:PORT/live --key-file keys --json (demo, 720x1280, 30), nginx-rtmp");
     Ok(())
@@ -72,7 +72,7 @@ pub(crate) fn killed(table: &mut Table) -> anyhow::Result<()> {
     }
     let finished = show.end(LIMIT)?;
     ensure!(finished.status == Some(0), "{}", finished.log);
-    table.promise("engine killed → media at the ingest again", "ms", (100.0, 5000.0), back);
+    table.promise("engine killed → media at the ingest again", "ms", (95.0, 3000.0), back);
     table.command("killed", "kill -9 of `stallcast engine` under the same command");
     Ok(())
 }

@@ -144,7 +144,7 @@ async fn measure(table: &mut Table) -> anyhow::Result<()> {
 
     table.promise("pin pressed → viewer page", "ms", (100.0, 1000.0), pins);
     table.promise("buyer's click → row in the panel", "ms", (100.0, 2000.0), orders);
-    table.promise("viewer delay, as the picture is dated", "ms", (95.0, 8000.0), behind);
+    table.promise("viewer delay, as the picture is dated", "ms", (95.0, 4000.0), behind);
     table.promise("pin pressed → card in the viewer's picture", "ms", (95.0, 8000.0), seen);
     table.command(
         "pages",
