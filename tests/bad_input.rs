@@ -8,7 +8,7 @@ use stallcast_testing::ingest::Ingest;
 use stallcast_testing::packets;
 use stallcast_testing::program::{Desk, Ran};
 use std::net::TcpListener;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Hang guard of a show of some seconds.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -203,7 +203,7 @@ fn a_second_show_on_the_folder_is_refused_and_the_first_does_not_notice() -> any
 fn a_disk_that_fills_stops_the_recording_and_nothing_else() -> anyhow::Result<()> {
     let desk = Desk::new()?;
     let ingest = Ingest::start()?;
-    let disk = SmallDisk::mount(&desk.work("disk"), 3 << 20)?;
+    let disk = SmallDisk::mount(&desk.work("disk"), 2 << 20)?;
     let keys = desk.work("keys");
     std::fs::write(&keys, "disk\n")?;
     let (url, keys, record) = (ingest.url(), keys.to_string_lossy().into_owned(), disk.path("show.mp4"));
@@ -211,6 +211,7 @@ fn a_disk_that_fills_stops_the_recording_and_nothing_else() -> anyhow::Result<()
     let words =
         ["--to", &url, "--key-file", &keys, "--record", &record_text, "--canvas", "360x640", "--video-kbps", "3000", "--for", "18s"];
     let show = desk.live(&words)?;
+    show.wait_health(0, "disk_saving", LIMIT)?;
     show.wait_health(0, "recording_stopped", LIMIT)?;
     let finished = show.finish(LIMIT)?;
     assert_eq!(finished.status, Some(0), "{}", finished.log);
@@ -224,4 +225,35 @@ fn a_disk_that_fills_stops_the_recording_and_nothing_else() -> anyhow::Result<()
     tracks.check_live(360, 640, 30)?;
     ensure!(tracks.video.span_s() > 17.0, "{} s", tracks.video.span_s());
     Ok(())
+}
+
+#[test]
+fn on_a_disk_that_fills_the_clean_feed_makes_room_for_the_recording() -> anyhow::Result<()> {
+    let desk = Desk::new()?;
+    let ingest = Ingest::start()?;
+    let disk = SmallDisk::mount(&desk.work("disk"), 6 << 20)?;
+    let keys = desk.work("keys");
+    std::fs::write(&keys, "clean\n")?;
+    let (url, keys) = (ingest.url(), keys.to_string_lossy().into_owned());
+    let (record, clean) = (disk.path("show.mp4"), disk.path("clean.mp4"));
+    let (record_text, clean_text) = (record.to_string_lossy().into_owned(), clean.to_string_lossy().into_owned());
+    let words = ["--to", &url, "--key-file", &keys, "--record", &record_text, "--clean-feed", &clean_text];
+    let show = desk.live(&[&words[..], &["--canvas", "360x640", "--video-kbps", "3000"]].concat())?;
+    let stopped = show.wait_health(0, "clean_feed_stopped", LIMIT)?;
+    ensure!(stopped["path"] == clean_text.as_str(), "{stopped}");
+    // The recording has the rest of the disk for itself.
+    let left = std::fs::metadata(&record)?.len();
+    let begun = Instant::now();
+    while std::fs::metadata(&record)?.len() < left + 200_000 {
+        ensure!(begun.elapsed() < LIMIT, "the recording stands still: {}", show.log());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let finished = show.end(LIMIT)?;
+    assert_eq!(finished.status, Some(0), "{}", finished.log);
+    for file in [&record, &clean] {
+        let kept = packets::read(file)?;
+        ensure!(kept.video.span_s() > 0.3, "{}: {} s", file.display(), kept.video.span_s());
+        kept.video.check_order()?;
+    }
+    packets::read(&ingest.recording("clean")?)?.check_live(360, 640, 30)
 }

@@ -91,6 +91,25 @@ fn a_dead_engine_comes_back_by_itself_and_its_recording_plays() -> anyhow::Resul
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_thread_caught_in_an_encoder_does_not_end_the_picture() -> anyhow::Result<()> {
+    let Running { desk, ingest, show, record } = start("caught", &[])?;
+    let mark = show.mark();
+    let engine = desk.process(Role::Engine)?.pid;
+    processes::freeze_thread(engine, "enc:video")?;
+    show.wait_health(mark, "engine_restarted", LIMIT)?;
+    ensure!(desk.process(Role::Engine)?.pid != engine);
+    let received = ingest.received("caught");
+    ingest.wait_received("caught", received + 300_000, LIMIT)?;
+    let finished = show.end(LIMIT)?;
+    assert_eq!(finished.status, Some(0), "{}", finished.log);
+    for file in [&record, &record.with_file_name("show.part2.mp4")] {
+        ensure!(plays(file)? > 1.0, "{}", file.display());
+    }
+    Ok(())
+}
+
+#[test]
 fn a_dead_shop_comes_back_at_its_address_and_the_picture_does_not_notice() -> anyhow::Result<()> {
     let Running { desk, ingest, show, record } = start("shop", &[])?;
     let seller = show.shop()?;
@@ -178,4 +197,22 @@ fn without_an_app_a_show_ends_by_its_own_time() -> anyhow::Result<()> {
     }
     desk.run(&["end"])?;
     packets::read(&record)?.check_live(360, 640, 30)
+}
+
+#[test]
+fn a_recording_that_a_power_cut_left_is_whole_after_the_next_start() -> anyhow::Result<()> {
+    let Running { desk, ingest: _ingest, mut show, record } = start("cut", &[])?;
+    // All at once, as far as that is possible: who would start the others again goes first.
+    show.kill();
+    desk.kill(Role::Engine)?;
+    desk.kill(Role::Shop)?;
+    let in_fragments = || anyhow::Ok(std::fs::read(&record)?.windows(4).any(|four| four == b"moof"));
+    ensure!(in_fragments()?, "it was not cut off");
+    let next = desk.live(&["--shop"])?;
+    let health = next.wait_health(0, "recording_repaired", LIMIT)?;
+    ensure!(health["name"] == "show.mp4" && health["minutes"] == "1", "{health}");
+    ensure!(!in_fragments()?, "told and not done");
+    ensure!(plays(&record)? > 1.0);
+    ensure!(next.end(LIMIT)?.status == Some(0));
+    Ok(())
 }

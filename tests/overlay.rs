@@ -6,11 +6,15 @@ mod support;
 use anyhow::{Context as _, ensure};
 use rustix::process::Signal;
 use stallcast_studio::view::{CouponForm, CouponStateView};
+use stallcast_testing::analysis::{self, Made};
+use stallcast_testing::clip::Clip;
 use stallcast_testing::decode;
 use stallcast_testing::ingest::Ingest;
 use stallcast_testing::marker::Size;
 use stallcast_testing::overlay::{self, Part};
+use stallcast_testing::packets;
 use stallcast_testing::processes::{self, Role};
+use stallcast_testing::program::Desk;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use support::{SIZE, open};
@@ -22,6 +26,9 @@ const RIBBON: Part = Part { x: (11.0, 50.0), y: (9.0, 14.0) };
 const PICTURE: (usize, usize, usize) = (28, 462, 89);
 /// Where a stretch may begin and end: it slides, is encoded and is told over a socket.
 const SLACK_S: f64 = 1.0;
+
+/// Hang guard of a show of some seconds.
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// Time in which the show goes on as it is.
 async fn go_on(seconds: f64) {
@@ -115,6 +122,36 @@ async fn the_pinned_card_is_in_the_picture_that_arrived_and_gone_afterwards() ->
     Ok(())
 }
 
+/// The same show twice, from the command line: with the card and without it, frame by frame and with the same sound.
+#[test]
+fn the_clean_feed_has_everything_but_the_card() -> anyhow::Result<()> {
+    let desk = Desk::new()?;
+    let (clip, record, clean) = (desk.work("clip.mp4"), desk.work("show.mp4"), desk.work("show.clean.mp4"));
+    Clip::new(SIZE.0, SIZE.1, 30, 16).write(&clip)?;
+    let (source, record_text, canvas) =
+        (format!("file:{}", clip.display()), record.display().to_string(), format!("{}x{}", SIZE.0, SIZE.1));
+    let words = ["--camera", &source, "--mic", &source, "--canvas", &canvas, "--shop", "--pin", "first"];
+    let more = ["--record", &record_text, "--clean-feed", "--for", "10s"];
+    let finished = desk.live(&[&words[..], &more[..]].concat())?.finish(LIMIT)?;
+    assert_eq!(finished.status, Some(0), "{}", finished.log);
+    let summary = finished.summary()?;
+    ensure!(summary["clean_feeds"] == serde_json::json!([clean]), "{summary}");
+    ensure!(summary["recordings"] == serde_json::json!([record]), "{summary}");
+
+    let span = |file: &Path| anyhow::Ok(stretches(file, CARD)?.iter().map(|(from, to)| to - from).sum::<f64>());
+    let (with, without) = (span(&record)?, span(&clean)?);
+    ensure!(with > 8.0 && without == 0.0, "the card is in {with:.1} s of the recording, in {without:.1} s of the clean feed");
+    let mut lengths = vec![];
+    for file in [&record, &clean] {
+        let found = analysis::read(file, Made::at(SIZE.0, SIZE.1))?;
+        // How well both keep time is another test's; here they must do it alike.
+        ensure!(found.unreadable == 0 && found.backwards == 0 && found.holes.is_empty() && found.offsets.len() >= 2, "{found}");
+        lengths.push(packets::read(file)?.video.packets.len());
+    }
+    ensure!(lengths[0].abs_diff(lengths[1]) <= 2, "{lengths:?} pictures");
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_coupon_is_drawn_only_once_the_shop_says_it_can_be_claimed() -> anyhow::Result<()> {
     let ingest = Ingest::start()?;
@@ -125,7 +162,7 @@ async fn a_coupon_is_drawn_only_once_the_shop_says_it_can_be_claimed() -> anyhow
     let shop = open.desk.process(Role::Shop)?.pid;
     processes::signal(shop, Signal::STOP);
     let begun = Instant::now();
-    let form = CouponForm { discount: "30".to_owned(), threshold: "199".to_owned(), quantity: 50, valid_s: 300 };
+    let form = CouponForm { discount: "30".to_owned(), threshold: "199".to_owned(), quantity: 50, valid_s: 300, connection_id: None };
     open.studio.issue_coupon(form).await?;
     go_on(4.0).await;
     let coupon = open.studio.snapshot().await.coupons.into_iter().next().context("no coupon")?;

@@ -1,6 +1,7 @@
-//! No stream key in any log, argument, environment, or in clear in the database.
+//! No stream key and nothing of a buyer in any log, argument, environment, crash output, or in clear in the studio's database,
+//! its log and its copies.
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use stallcast_testing::canary::Canary;
 use stallcast_testing::ingest::Ingest;
 use stallcast_testing::processes::Role;
@@ -73,5 +74,119 @@ fn a_key_is_nowhere_to_be_found_during_and_after_a_show() -> anyhow::Result<()> 
     ensure!(!Canary::in_folder(&in_file, &desk.work("")).is_empty(), "the test's own key file must be found");
     let logs = desk.logs();
     ensure!(logs.contains("127.0.0.1"), "nothing was logged about the destination:\n{logs}");
+    Ok(())
+}
+
+/// What a buyer wrote, each word found nowhere else.
+struct Marks {
+    name: Canary,
+    phone: Canary,
+    address: Canary,
+    reason: Canary,
+}
+
+impl Marks {
+    fn new() -> anyhow::Result<Self> {
+        let of = |what: &str| Canary::new().map(|word| Canary::of(&format!("{what}{}", word.word())));
+        Ok(Self { name: of("林")?, phone: Canary::phone()?, address: of("龙井路")?, reason: of("裂了")? })
+    }
+
+    fn all(&self) -> [&Canary; 4] {
+        [&self.name, &self.phone, &self.address, &self.reason]
+    }
+}
+
+/// Everything but the local shop's own database, which is a platform's and holds its buyers in clear.
+fn search_buyer(desk: &Desk, marks: &Marks) -> anyhow::Result<()> {
+    let processes = desk.processes();
+    for mark in marks.all() {
+        let found = mark.in_processes(&processes);
+        ensure!(found.is_empty(), "{found:?}");
+        for name in ["data", "home", "run"] {
+            let mut files = mark.in_folder(&desk.folder().join(name));
+            files.retain(|f| !f.file_name().is_some_and(|n| n.to_string_lossy().starts_with("shop.db")));
+            ensure!(files.is_empty(), "what a buyer wrote stands in {files:?}");
+        }
+    }
+    Ok(())
+}
+
+fn wait_for(desk: &Desk, sql: &str) -> anyhow::Result<()> {
+    let end = std::time::Instant::now() + LIMIT;
+    while desk.query(sql)?.is_empty() {
+        ensure!(std::time::Instant::now() < end, "never true: {sql}\n{}", desk.logs());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_buyer_is_nowhere_to_be_found_but_in_the_shop() -> anyhow::Result<()> {
+    let mut desk = Desk::new()?;
+    desk.set("STALLCAST_LOG", "trace");
+    desk.set("RUST_LOG", "trace");
+    desk.set("RUST_BACKTRACE", "1");
+    let marks = Marks::new()?;
+    let words = ["--shop", "--canvas", "360x640", "--fps", "15"];
+    let show = desk.live(&words)?;
+    show.wait_live(LIMIT)?;
+    let seller = show.shop()?;
+    let buyer = seller.buyer_at(marks.name.word(), marks.phone.word(), marks.address.word());
+    let product = seller.product(1)?;
+    let (kept, back) = (buyer.buy(&product)?, buyer.buy(&product)?);
+    wait_for(&desk, "SELECT 1 FROM orders GROUP BY 1 HAVING count(*) = 2")?;
+    // What a buyer writes afterwards, and what the seller does with it from outside.
+    buyer.ask_back(&back, marks.reason.word())?;
+    wait_for(&desk, "SELECT 1 FROM after_sale WHERE state = 'requested'")?;
+    let number = |order: &serde_json::Value| order["number"].as_str().map(str::to_owned).context("no number");
+    let listed = desk.run(&["orders", "--json"])?;
+    ensure!(listed.status == Some(0), "{}", listed.stderr);
+    ensure!(marks.reason.is_in(listed.json()?.to_string().as_bytes()), "the seller reads what is asked: {}", listed.json()?);
+    for mark in [&marks.name, &marks.phone, &marks.address] {
+        ensure!(!mark.is_in(listed.json()?.to_string().as_bytes()), "the list shows more than a masked name");
+    }
+    let shipped = desk.run(&["orders", "ship", &number(&kept)?, "--carrier", "SF", "--tracking", "SF1", "--json"])?;
+    ensure!(shipped.status == Some(0) && shipped.json()?["state"] == "confirmed", "{:?} {}", shipped.json(), shipped.stderr);
+    let agreed = desk.run(&["orders", "agree", &number(&back)?, "--json"])?;
+    ensure!(agreed.status == Some(0) && agreed.json()?["state"] == "confirmed", "{:?} {}", agreed.json(), agreed.stderr);
+    let status = desk.run(&["status", "--json"])?;
+    search_buyer(&desk, &marks)?;
+    // Deaths talk the most: the shop and the media process, then the studio itself in the middle of a sale.
+    for role in [Role::Shop, Role::Engine] {
+        desk.kill(role)?;
+    }
+    seller.wait_answers(LIMIT)?;
+    let mark = show.mark();
+    show.wait_from(mark, "figures after the restart", LIMIT, |line| (line.value["type"] == "stats").then_some(()))?;
+    let app = desk.kill(Role::App)?;
+    let dead = show.finish(LIMIT)?;
+    ensure!(dead.status != Some(0), "{app} was killed");
+    search_buyer(&desk, &marks)?;
+    // The next show takes a copy of the database as soon as it is on air: now with buyers in it.
+    let show = desk.live(&[&words[..], &["--attach"]].concat())?;
+    let end = std::time::Instant::now() + LIMIT;
+    let backups = desk.data().join("backups");
+    let holds_orders = || {
+        std::fs::read_dir(&backups).into_iter().flatten().flatten().any(|copy| {
+            let found = stallcast_testing::program::query(&copy.path(), "SELECT 1 FROM orders");
+            found.is_ok_and(|rows| rows.len() == 2)
+        })
+    };
+    while !holds_orders() {
+        ensure!(std::time::Instant::now() < end, "no copy with the orders in {}:\n{}", backups.display(), desk.logs());
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let finished = show.end(LIMIT)?;
+    search_buyer(&desk, &marks)?;
+    for mark in marks.all() {
+        for (what, text) in [("standard error", &finished.log), ("the dead one's", &dead.log), ("a status", &status.stderr)] {
+            ensure!(!mark.is_in(text.as_bytes()), "what a buyer wrote stands in {what}");
+        }
+        let lines: Vec<String> = finished.lines.iter().chain(&dead.lines).map(|l| l.value.to_string()).collect();
+        ensure!(!mark.is_in(lines.join("\n").as_bytes()), "what a buyer wrote stands in standard output");
+        ensure!(!mark.is_in(status.json()?.to_string().as_bytes()), "a status tells of a buyer");
+        // The search can find something: the shop's own database holds it.
+        ensure!(!mark.in_folder(&desk.data()).is_empty(), "{} must be in shop.db", mark.word());
+    }
     Ok(())
 }

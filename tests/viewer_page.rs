@@ -62,7 +62,9 @@ async fn a_viewer_watches_claims_and_buys() -> anyhow::Result<()> {
     open.studio.pin_product(1).await?;
     phone.wait_element(&pinned(1), LIMIT).await?;
 
-    open.studio.issue_coupon(CouponForm { discount: "5".to_owned(), threshold: "50".to_owned(), quantity: 3, valid_s: 600 }).await?;
+    open.studio
+        .issue_coupon(CouponForm { discount: "5".to_owned(), threshold: "50".to_owned(), quantity: 3, valid_s: 600, connection_id: None })
+        .await?;
     phone.click("[data-testid=claim-coupon]", LIMIT).await?;
     phone.wait_element("[data-testid=claim-coupon][data-state=claimed]", LIMIT).await?;
 

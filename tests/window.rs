@@ -85,6 +85,7 @@ async fn a_host_sells_to_a_viewer() -> anyhow::Result<()> {
     // A destination with a key, which never comes back into the page.
     window.click(&id("preflight-open"), LIMIT).await?;
     window.click(&id("destination-add"), LIMIT).await?;
+    window.click(&id("platform-custom"), LIMIT).await?;
     window.fill(&id("destination-name"), "测试平台", LIMIT).await?;
     window.fill(&id("destination-url"), &ingest.url(), LIMIT).await?;
     window.fill(&id("destination-key"), "window-key-1234", LIMIT).await?;
@@ -191,6 +192,7 @@ async fn a_killed_window_is_not_missed_and_the_next_one_attaches() -> anyhow::Re
     window.wait_element(&is("show-state", "state", "ready"), LIMIT).await?;
     window.click(&id("preflight-open"), LIMIT).await?;
     window.click(&id("destination-add"), LIMIT).await?;
+    window.click(&id("platform-custom"), LIMIT).await?;
     window.fill(&id("destination-name"), "测试平台", LIMIT).await?;
     window.fill(&id("destination-url"), &ingest.url(), LIMIT).await?;
     window.fill(&id("destination-key"), "killed", LIMIT).await?;

@@ -1,6 +1,6 @@
 //! The bridge: which commands there are, and their types for the pages.
 
-use crate::commands::{bag, coupons, destinations, orders, settings, show, sources, windows};
+use crate::commands::{bag, comments, coupons, destinations, orders, settings, shops, show, sources, windows};
 use specta_typescript::Typescript;
 use stallcast_studio::view::StudioEvent;
 use tauri_specta::{Builder, collect_commands};
@@ -17,16 +17,38 @@ pub(crate) fn builder() -> Builder<tauri::Wry> {
         show::stop_recording,
         bag::pin_product,
         bag::unpin_product,
+        bag::explain_next,
+        bag::bag_candidates,
+        bag::add_to_bag,
+        bag::remove_from_bag,
+        bag::move_in_bag,
+        bag::change_offer,
+        comments::search_comments,
+        comments::read_comment,
+        comments::dismiss_comment,
+        comments::hide_comment,
         coupons::issue_coupon,
+        coupons::withdraw_coupon,
         destinations::save_destination,
         destinations::remove_destination,
         destinations::enable_destination,
+        destinations::destination_presets,
+        destinations::destination_address,
+        destinations::confirm_last_step,
+        orders::search_orders,
         orders::ship_order,
+        orders::agree_after_sale,
+        orders::refuse_after_sale,
         orders::retry_intent,
         orders::discard_intent,
         settings::set_language,
         settings::set_theme,
         settings::set_recording,
+        settings::set_clean_feed,
+        settings::set_retention,
+        shops::add_shop,
+        shops::rename_shop,
+        shops::remove_shop,
         sources::list_devices,
         sources::choose_camera,
         sources::choose_mic,

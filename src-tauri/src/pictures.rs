@@ -1,6 +1,6 @@
 //! The protocol `preview:` that gives pages their pictures as bytes, never as JSON:
 //! `/frame?after=SEQ` waits for the newest program picture other than number SEQ (204 when none came in time, header
-//! `x-seq` = its number), `/picture/ID?v=…` is a product's picture.
+//! `x-seq` = its number), `/picture/SHOP/ID?v=…` is a product's picture.
 
 use crate::open::Desk;
 use std::time::Duration;
@@ -25,15 +25,24 @@ pub(crate) fn serve(context: UriSchemeContext<'_, Wry>, request: Request<Vec<u8>
                     None => answer(StatusCode::NO_CONTENT, "image/jpeg", "", Vec::new()),
                 }
             }
-            (Ok(studio), ("picture", id)) => match studio.product_picture(&unescaped(id)).await {
-                Some((kind, bytes)) if KINDS.contains(&kind.as_str()) => answer(StatusCode::OK, &kind, "", bytes.to_vec()),
-                _ => answer(StatusCode::NOT_FOUND, "image/png", "", Vec::new()),
-            },
+            (Ok(studio), ("picture", of)) => {
+                let (shop, id) = ids(of);
+                match studio.product_picture(&shop, &id).await {
+                    Some((kind, bytes)) if KINDS.contains(&kind.as_str()) => answer(StatusCode::OK, &kind, "", bytes.to_vec()),
+                    _ => answer(StatusCode::NOT_FOUND, "image/png", "", Vec::new()),
+                }
+            }
             (Ok(_), _) => answer(StatusCode::NOT_FOUND, "text/plain", "", Vec::new()),
             (Err(_), _) => answer(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "", Vec::new()),
         };
         responder.respond(answer);
     });
+}
+
+/// Two ids as `SHOP/ID`, each escaped.
+fn ids(of: &str) -> (String, String) {
+    let (shop, id) = of.split_once('/').unwrap_or((of, ""));
+    (unescaped(shop), unescaped(id))
 }
 
 fn answer(status: StatusCode, kind: &str, seq: &str, body: Vec<u8>) -> Response<Vec<u8>> {
@@ -82,6 +91,8 @@ mod tests {
         assert_eq!(after(Some("after=17")), 17);
         assert_eq!(after(Some("x=1&after=18446744073709551615")), u64::MAX);
         assert_eq!((after(None), after(Some("after=-1")), after(Some("after="))), (0, 0, 0));
+        assert_eq!(ids("local/%E8%8C%B6%2F1"), ("local".to_owned(), "茶/1".to_owned()));
+        assert_eq!(ids("p1"), ("p1".to_owned(), String::new()));
         assert_eq!(unescaped("%E8%8C%B6%2F1"), "茶/1");
         assert_eq!((unescaped("%zz").as_str(), unescaped("%E").as_str(), unescaped("%ff").as_str()), ("", "", ""));
     }

@@ -1,8 +1,10 @@
 //! A studio in this process whose media process and shop are the real children: the façade that windows and the command
 //! line drive, driven by a test.
 
+#![allow(dead_code, reason = "each test file uses its part")]
+
 use anyhow::{Context as _, bail, ensure};
-use stallcast_engine::protocol::{CameraChoice, Configuration, MicChoice};
+use stallcast_engine::protocol::{CameraChoice, Configuration, EncoderChoice, MicChoice};
 use stallcast_studio::view::{DestinationForm, ShowStateView, StudioView};
 use stallcast_studio::{Studio, StudioOptions};
 use stallcast_testing::clip::Clip;
@@ -35,6 +37,7 @@ pub async fn open(seconds: u32) -> anyhow::Result<Open> {
         video_kbps: 1500,
         audio_kbps: 128,
         low_latency: false,
+        encoder: EncoderChoice::Auto,
         language: "zh-CN".to_owned(),
     });
     let studio = Studio::open(options).await?;
@@ -63,7 +66,15 @@ impl Open {
     /// Adds a destination and goes live.
     pub async fn go_live(&self, to: Option<(&Ingest, &str)>) -> anyhow::Result<()> {
         if let Some((ingest, key)) = to {
-            let form = DestinationForm { id: None, name: "测试".to_owned(), url: ingest.url(), key: Some(key.to_owned()), enabled: true };
+            let form = DestinationForm {
+                id: None,
+                preset: "custom".to_owned(),
+                name: "测试".to_owned(),
+                url: Some(ingest.url()),
+                key: Some(key.to_owned()),
+                one_show: false,
+                enabled: true,
+            };
             self.studio.save_destination(form).await?;
         }
         self.studio.go_live().await?;
