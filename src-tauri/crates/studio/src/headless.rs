@@ -11,7 +11,8 @@ use stallcast_media::HealthCode;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio_util::sync::CancellationToken;
 
 /// A show that only pushes gives up when nobody accepted it for this long.
@@ -57,6 +58,8 @@ pub(crate) async fn live(mut options: StudioOptions, plan: LivePlan, terminal: T
             return error.exit_code();
         }
     };
+    // From here on no news is missed, whatever the shop and the sources take to come up.
+    let news = studio.news();
     // Sources and shop that a person asked for stand before anything else is said.
     let ready = tokio::select! {
         ready = studio.ready() => ready,
@@ -76,18 +79,24 @@ pub(crate) async fn live(mut options: StudioOptions, plan: LivePlan, terminal: T
             terminal.error(&error);
             error.exit_code()
         }
-        adopted => run(&studio, plan, adopted, terminal, &interrupt).await,
+        adopted => run(&studio, news, plan, adopted, terminal, &interrupt).await,
     };
     studio.close().await;
     status
 }
 
-async fn run(studio: &Studio, plan: LivePlan, adopted: bool, terminal: Terminal, interrupt: &CancellationToken) -> u8 {
+async fn run(
+    studio: &Studio,
+    mut news: Receiver<Event>,
+    plan: LivePlan,
+    adopted: bool,
+    terminal: Terminal,
+    interrupt: &CancellationToken,
+) -> u8 {
     say_ready(studio, terminal);
-    // Before the start, so that no event is missed.
-    let mut news = studio.news();
     let mut watch = Watch::new(&plan);
     let mut last_state: Option<State> = None;
+    watch.take_early(&mut news, terminal);
     if !adopted {
         terminal.notes(&plan.notes);
         let started = begin(studio, plan, interrupt).await;
@@ -272,6 +281,17 @@ impl Watch {
                 terminal.health(health);
             }
             Event::Levels { .. } | Event::Preview { .. } | Event::Ended(_) => {}
+        }
+    }
+
+    /// What was told while the studio opened. States and ends of that time are those of an earlier show.
+    fn take_early(&mut self, news: &mut Receiver<Event>, terminal: Terminal) {
+        loop {
+            match news.try_recv() {
+                Ok(event @ Event::Health(_)) => self.take(&event, &mut None, terminal),
+                Ok(_) | Err(TryRecvError::Lagged(_)) => {}
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return,
+            }
         }
     }
 
