@@ -15,7 +15,7 @@ const MAY_SEE: &[(&str, &[&str])] = &[
     ("libav", &["media"]),
     ("capture", &["clock", "media", "libav"]),
     ("compose", &["clock", "media"]),
-    ("broadcast", &["clock", "media", "libav"]),
+    ("broadcast", &["clock", "media"]),
     ("engine", &["clock", "media", "libav", "capture", "compose", "broadcast"]),
     ("store", &["clock", "model"]),
     ("platform", &["clock", "model"]),

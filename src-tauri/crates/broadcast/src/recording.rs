@@ -1,5 +1,5 @@
 use crate::disk::{Room, Thrift, Watch, is_full};
-use crate::fmp4::{Fragment, Fragmenter, scan};
+use crate::fmp4::{Fragment, Fragmenter, scan, write_plain};
 use crate::{FileEvent, next_part, replace};
 use stallcast_clock::spawn_thread;
 use stallcast_media::queue::{PacketQueue, Taken};
@@ -429,13 +429,14 @@ fn make_plain(path: &Path) -> io::Result<()> {
         tracing::info!(path = %path.display(), "no room for a plain copy, the fragments stay");
         return Ok(());
     }
-    stallcast_libav::remux_fast_start(path, &beside)
-        .map_err(io::Error::other)
-        .and_then(|()| File::options().write(true).open(&beside)?.sync_all())
-        .and_then(|()| replace::rename(&beside, path))
-        .inspect_err(|_| {
-            let _ = fs::remove_file(&beside);
-        })?;
+    let copy = || {
+        let (mut from, mut to) = (File::open(path)?, File::create(&beside)?);
+        write_plain(&mut from, &mut to)?;
+        to.sync_all()
+    };
+    copy().and_then(|()| replace::rename(&beside, path)).inspect_err(|_| {
+        let _ = fs::remove_file(&beside);
+    })?;
     replace::sync_folder(folder(path));
     Ok(())
 }

@@ -1,11 +1,11 @@
-//! Media files: reading and writing packets.
+//! Media files: reading packets.
 #![expect(unsafe_code, reason = "libavformat is C")]
 
 use crate::LibavError;
 use crate::codec::{AvPacket, Options, Parameters, check, message};
 use crate::log;
 use ffmpeg_next::ffi::{self, AVMediaType};
-use std::ffi::{CString, c_int};
+use std::ffi::CString;
 use std::path::Path;
 use std::ptr::{self, NonNull};
 
@@ -162,86 +162,5 @@ impl Drop for Input {
         let mut context = self.0.as_ptr();
         // SAFETY: owned, closed once.
         unsafe { ffi::avformat_close_input(&raw mut context) };
-    }
-}
-
-/// A plain MP4 being written.
-#[derive(Debug)]
-pub(crate) struct Output(NonNull<ffi::AVFormatContext>);
-
-impl Output {
-    /// Creates or replaces the file.
-    pub(crate) fn mp4(path: &Path) -> Result<Self, LibavError> {
-        log::init();
-        let name = file_name(path)?;
-        let mut context = ptr::null_mut();
-        // SAFETY: terminated names; on failure libav leaves null behind.
-        let code = unsafe { ffi::avformat_alloc_output_context2(&raw mut context, ptr::null(), c"mp4".as_ptr(), name.as_ptr()) };
-        check("mp4", code)?;
-        let output = Self(NonNull::new(context).ok_or(LibavError::CodecMissing("mp4"))?);
-        // SAFETY: the context is ours; `Drop` closes what is opened here.
-        check("create", unsafe {
-            ffi::avio_open2(&raw mut (*output.0.as_ptr()).pb, name.as_ptr(), ffi::AVIO_FLAG_WRITE, ptr::null(), ptr::null_mut())
-        })?;
-        Ok(output)
-    }
-
-    /// A track like one that is being read.
-    pub(crate) fn add(&mut self, like: Stream<'_>) -> Result<(), LibavError> {
-        // SAFETY: libav gives the new stream parameters of its own, into which it copies.
-        unsafe {
-            let stream = ffi::avformat_new_stream(self.0.as_ptr(), ptr::null());
-            let stream = stream.as_mut().ok_or_else(|| LibavError::Failed { what: "mp4", detail: "out of memory".to_owned() })?;
-            check("mp4", ffi::avcodec_parameters_copy(stream.codecpar, like.codecpar))?;
-            // Another container may have another tag for the same codec.
-            (*stream.codecpar).codec_tag = 0;
-            stream.time_base = like.time_base;
-        }
-        Ok(())
-    }
-
-    /// Writes the header with options of the muxer.
-    pub(crate) fn begin(&mut self, options: &[(&str, &str)]) -> Result<(), LibavError> {
-        let mut options = Options::new(options)?;
-        // SAFETY: the streams are set up; the dictionary is ours.
-        check("mp4 header", unsafe { ffi::avformat_write_header(self.0.as_ptr(), &raw mut options.0) })?;
-        match options.left_over() {
-            Some(name) => Err(LibavError::Unsupported { what: "muxer option", detail: name }),
-            None => Ok(()),
-        }
-    }
-
-    /// Writes a packet to a track; its instants are in the time base of `from`.
-    pub(crate) fn write(&mut self, packet: &mut AvPacket, track: usize, from: ffi::AVRational) -> Result<(), LibavError> {
-        // SAFETY: `track` was added, and the header may have changed its time base; libav takes the packet's bytes over.
-        unsafe {
-            let streams = std::slice::from_raw_parts((*self.0.as_ptr()).streams, (*self.0.as_ptr()).nb_streams as usize);
-            let Some(stream) = streams.get(track) else {
-                return Err(LibavError::Unsupported { what: "track", detail: track.to_string() });
-            };
-            ffi::av_packet_rescale_ts(packet.as_ptr(), from, (**stream).time_base);
-            packet.stream_index = track as c_int;
-            packet.pos = -1;
-            check("mp4", ffi::av_interleaved_write_frame(self.0.as_ptr(), packet.as_ptr())).map(drop)
-        }
-    }
-
-    /// Writes the index and closes the file.
-    pub(crate) fn finish(self) -> Result<(), LibavError> {
-        // SAFETY: the header was written; `pb` is opened and closed once, `Drop` finds null.
-        unsafe {
-            check("mp4 index", ffi::av_write_trailer(self.0.as_ptr()))?;
-            check("close", ffi::avio_closep(&raw mut (*self.0.as_ptr()).pb)).map(drop)
-        }
-    }
-}
-
-impl Drop for Output {
-    fn drop(&mut self) {
-        // SAFETY: owned, closed and freed once; closing null does nothing.
-        unsafe {
-            ffi::avio_closep(&raw mut (*self.0.as_ptr()).pb);
-            ffi::avformat_free_context(self.0.as_ptr());
-        }
     }
 }

@@ -1,8 +1,7 @@
 //! The only safe door to ffmpeg.
 //!
-//! Owns: decoding, converting and scaling into the canvas, encoding (H.264, AAC, preview JPEG), reading media files and
-//! making a recording a plain MP4; all `unsafe` around libav. Must never know: devices, shops, windows, the threads of
-//! others.
+//! Owns: decoding, converting and scaling into the canvas, encoding (H.264, AAC, preview JPEG) and reading media files;
+//! all `unsafe` around libav. Must never know: devices, shops, windows, the threads of others, how a recording is laid out.
 
 mod audio_encoder;
 mod codec;
@@ -19,7 +18,6 @@ mod media_file;
 mod nal;
 mod plane;
 mod probe;
-mod remux;
 mod scaler;
 mod sound;
 mod thread_name;
@@ -32,5 +30,4 @@ pub use error::LibavError;
 pub use jpeg::{JpegEncoder, JpegPicture};
 pub use media_file::{Decoded, MediaFile};
 pub use probe::probe;
-pub use remux::remux_fast_start;
 pub use video_encoder::{VideoEncoder, VideoSettings};

@@ -1,12 +1,12 @@
-//! Media files, made by the ffmpeg program: instants, tracks, damage, recordings.
+//! Media files, made by the ffmpeg program: instants, tracks, damage.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
 mod support;
 
-use stallcast_libav::{AudioEncoder, Converter, LibavError, MediaFile, VideoEncoder, VideoSettings, remux_fast_start};
+use stallcast_libav::{Converter, LibavError, MediaFile};
 use stallcast_media::{AudioBlock, Canvas, Frame, NANOS_PER_SEC, Pts, SAMPLE_RATE};
 use std::path::{Path, PathBuf};
-use support::{flv, loudest, make, moving, psnr, read, seconds};
+use support::{loudest, make, moving, read, seconds};
 use tempfile::TempDir;
 
 /// A click of 1 ms at 1 s, on both channels.
@@ -296,97 +296,4 @@ fn phone_pictures_stand_upright() {
             "{degrees}"
         );
     }
-}
-
-/// What the recording sink writes: our encoders' packets in a fragmented MP4.
-fn recording(folder: &TempDir, seconds: i64) -> PathBuf {
-    let canvas = Canvas { width: 320, height: 180, fps: 30 };
-    let mut video = VideoEncoder::open(&VideoSettings { canvas, kbps: 1000, low_latency: false, keyframe_s: 2, b_frames: 2 }).unwrap();
-    let mut packets: Vec<_> = (0..seconds * 30).flat_map(|n| video.encode(&moving(canvas, n), false).unwrap()).collect();
-    packets.extend(video.finish().unwrap());
-    let mut audio = AudioEncoder::open(128).unwrap();
-    let click = |i: i64| if (48_000..48_024).contains(&i) { 0.8 } else { 0.0 };
-    let mut sound: Vec<_> = (0..seconds * 48_000 / 1024)
-        .flat_map(|n| {
-            let samples = (n * 1024..(n + 1) * 1024).flat_map(|i| [click(i); 2]).collect();
-            audio.encode(&AudioBlock { pts: Pts::from_ticks(n * 1024, SAMPLE_RATE), rate: SAMPLE_RATE, channels: 2, samples }).unwrap()
-        })
-        .collect();
-    sound.extend(audio.finish().unwrap());
-    let (both, path) = (folder.path().join("both.flv"), folder.path().join("recording.mp4"));
-    std::fs::write(&both, flv(&packets, &video.config().avcc, &sound, &audio.config().asc)).unwrap();
-    let fragments = ["-c", "copy", "-movflags", "frag_keyframe+empty_moov+default_base_moof+delay_moov"];
-    make(&[&["-i", both.to_str().unwrap()][..], &fragments].concat(), &path);
-    path
-}
-
-/// Names of the outermost boxes.
-fn boxes(path: &Path) -> Vec<String> {
-    let bytes = std::fs::read(path).unwrap();
-    let (mut names, mut rest) = (vec![], &bytes[..]);
-    while let Some((len, after)) = rest.split_first_chunk::<4>() {
-        names.push(String::from_utf8_lossy(&after[..4]).into_owned());
-        rest = &rest[(u32::from_be_bytes(*len) as usize).clamp(8, rest.len())..];
-    }
-    names
-}
-
-#[test]
-fn a_recording_becomes_a_plain_file_with_nothing_moved() {
-    let folder = folder();
-    let from = recording(&folder, 5);
-    let to = folder.path().join("plain.mp4");
-    assert!(boxes(&from).contains(&"moof".to_owned()));
-    remux_fast_start(&from, &to).expect("remuxes");
-    let names = boxes(&to);
-    let place = |name: &str| names.iter().position(|n| n == name);
-    assert!(place("moov") < place("mdat") && place("moov").is_some() && place("moof").is_none(), "{names:?}");
-    let (mut before, mut after) = (open(&from), open(&to));
-    assert!((after.duration() - 5 * NANOS_PER_SEC).abs() < 50_000_000, "{}", after.duration());
-    let ((frames, sound), (same_frames, same_sound)) = (read(&mut before), read(&mut after));
-    assert_eq!(frames.len(), 150);
-    assert!(frames.iter().zip(&same_frames).all(|(a, b)| (a.pts - b.pts).abs() < 100_000 && a.bytes() == b.bytes()));
-    assert_eq!(same_frames.len(), 150);
-    assert!((loudest(&sound) - loudest(&same_sound)).abs() < 0.0001);
-    assert!(psnr(&same_frames[149].bytes(), &moving(Canvas { width: 320, height: 180, fps: 30 }, 149).bytes()) > 30.0);
-    for entries in ["stream=duration", "format=duration"] {
-        let said = support::probe(&["-show_entries", entries, "-of", "csv=p=0", to.to_str().unwrap()], &[]);
-        for line in said.lines() {
-            let seconds: f64 = line.parse().unwrap();
-            assert!((seconds - 5.0).abs() < 0.05, "{entries}: {said}");
-        }
-    }
-}
-
-#[test]
-fn a_recording_that_breaks_off_is_saved_up_to_there() {
-    let folder = folder();
-    let from = recording(&folder, 7);
-    let whole = std::fs::read(&from).unwrap();
-    std::fs::write(&from, &whole[..whole.len() * 3 / 4]).unwrap();
-    let to = folder.path().join("saved.mp4");
-    remux_fast_start(&from, &to).expect("remuxes");
-    let (frames, _) = read(&mut open(&to));
-    assert!((60..200).contains(&frames.len()), "{}", frames.len());
-    // Of the last group of B-frames the picture behind them may be there and they not.
-    let holes: Vec<_> =
-        frames.windows(2).enumerate().filter(|(_, f)| f[1].pts - f[0].pts > 35_000_000).map(|(n, f)| (n, f[1].pts)).collect();
-    assert!(holes.iter().all(|(n, _)| n + 4 > frames.len()), "{holes:?} of {}", frames.len());
-}
-
-#[test]
-fn a_copy_that_fails_leaves_nothing_behind() {
-    let folder = folder();
-    let to = folder.path().join("to.mp4");
-    assert_eq!(remux_fast_start(&folder.path().join("nowhere.mp4"), &to).unwrap_err().code(), "media_missing");
-    assert!(!to.exists());
-    let from = recording(&folder, 3);
-    let nowhere = folder.path().join("no/such/folder.mp4");
-    assert_eq!(remux_fast_start(&from, &nowhere).unwrap_err().code(), "libav_failed");
-    // Headers without any fragment.
-    let whole = std::fs::read(&from).unwrap();
-    let head = whole.windows(4).position(|w| w == b"moof").unwrap() - 4;
-    std::fs::write(&from, &whole[..head]).unwrap();
-    assert!(remux_fast_start(&from, &to).is_err());
-    assert!(!to.exists());
 }

@@ -6,11 +6,13 @@ use crate::{build, sh, system};
 const STORE: &str = "store";
 /// Those that need nothing but the media process.
 const ENGINE: [&str; 2] = ["preview", "clean"];
+/// The end of a long recording.
+const RECORDING: &str = "recording";
 
-/// Builds the release binary and runs the measuring programs of `tests/`, then those of the media process and the database.
+/// Builds the release binary and runs the measuring programs of `tests/`, then those of the media process, the recording and the database.
 pub fn run(names: &[String]) -> anyhow::Result<()> {
     let (engine, rest): (Vec<&String>, Vec<&String>) = names.iter().partition(|n| ENGINE.contains(&n.as_str()));
-    let others: Vec<&String> = rest.iter().copied().filter(|n| *n != STORE).collect();
+    let others: Vec<&String> = rest.iter().copied().filter(|n| *n != STORE && *n != RECORDING).collect();
     // What was not kept is said at the end: the other figures are wanted all the same.
     let mut outcome = Ok(());
     if names.is_empty() || !others.is_empty() {
@@ -19,8 +21,11 @@ pub fn run(names: &[String]) -> anyhow::Result<()> {
     if names.is_empty() || !engine.is_empty() {
         outcome = outcome.and(example("stallcast-engine", "bench_engine", &engine));
     }
+    if names.is_empty() || rest.iter().any(|n| *n == RECORDING) {
+        outcome = outcome.and(example("stallcast-broadcast", "bench_recording", &[]));
+    }
     // First synchronisation and questions to a million orders.
-    if names.is_empty() || others.len() < rest.len() {
+    if names.is_empty() || rest.iter().any(|n| *n == STORE) {
         outcome = outcome.and(example("stallcast-store", "bench_store", &[]));
     }
     outcome

@@ -6,9 +6,11 @@
 
 mod fragmenter;
 mod init;
+mod plain;
 mod scan;
 
 pub(crate) use fragmenter::{Fragment, Fragmenter};
+pub(crate) use plain::write_plain;
 pub(crate) use scan::scan;
 
 use std::io;

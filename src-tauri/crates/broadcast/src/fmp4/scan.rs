@@ -44,7 +44,7 @@ pub(crate) fn scan(file: &mut (impl Read + Seek)) -> io::Result<Scan> {
 }
 
 /// Kind, header length and whole size of the box at `at`; `None` if not even its header is there.
-fn header(file: &mut (impl Read + Seek), at: u64, length: u64) -> io::Result<Option<([u8; 4], u64, u64)>> {
+pub(super) fn header(file: &mut (impl Read + Seek), at: u64, length: u64) -> io::Result<Option<([u8; 4], u64, u64)>> {
     let mut bytes = [0; 16];
     let have = length.saturating_sub(at).min(16);
     if have < 8 {
