@@ -62,19 +62,20 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
                 Ok(_) => {}
                 Err(trouble) => return self.broken(&trouble),
             }
-            if live.pending() < OUT {
-                let patience = if live.wants_write() { Duration::ZERO } else { TURN };
-                if let Some(packet) = self.feed.next(patience)
-                    && let Some(origin) = self.feed.origin()
-                {
-                    given |= packet.track == Track::Video;
-                    if let Err(error) = self.follow_encoder(&mut live.session, &packet) {
-                        return self.broken(&error.into());
-                    }
-                    let origin = *live.origin.get_or_insert(origin);
-                    if let Err(error) = live.session.packet(&packet, origin) {
-                        return self.broken(&error.into());
-                    }
+            let mut patience = if live.wants_write() { Duration::ZERO } else { TURN };
+            // A picture and the sound that waited for it leave together.
+            while live.pending() < OUT
+                && let Some(packet) = self.feed.next(patience)
+                && let Some(origin) = self.feed.origin()
+            {
+                patience = Duration::ZERO;
+                given |= packet.track == Track::Video;
+                if let Err(error) = self.follow_encoder(&mut live.session, &packet) {
+                    return self.broken(&error.into());
+                }
+                let origin = *live.origin.get_or_insert(origin);
+                if let Err(error) = live.session.packet(&packet, origin) {
+                    return self.broken(&error.into());
                 }
             }
             if let Err(error) = live.send() {
