@@ -4,6 +4,7 @@ use anyhow::ensure;
 use stallcast_testing::packets;
 use stallcast_testing::processes;
 use stallcast_testing::program::Desk;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Hang guard of a show of some seconds.
@@ -49,6 +50,11 @@ fn a_running_show_is_watched_followed_and_ended_from_outside() -> anyhow::Result
     assert_eq!((status["show"]["state"].as_str(), status["pid"].as_u64()), (Some("live"), Some(u64::from(show.pid()))), "{status}");
     assert_eq!(status["shop"]["url"], ready["shop_url"]);
     assert!(processes::is_alive(status["engine"]["pid"].as_u64().and_then(|p| u32::try_from(p).ok()).unwrap_or(0)), "{status}");
+    for process in desk.processes() {
+        let maps = std::fs::read_to_string(format!("/proc/{}/maps", process.pid))?;
+        let heavy: Vec<&str> = maps.lines().filter(|l| ["libwebkit", "libgtk"].iter().any(|w| l.contains(w))).collect();
+        ensure!(maps.contains("libavcodec") && heavy.is_empty(), "no window is open, and {process:?} loads {heavy:?}");
+    }
     let follower = desk.live(&["--attach"])?;
     follower.wait_live(LIMIT)?;
     let mark = follower.mark();
@@ -84,6 +90,21 @@ fn the_data_folder_is_taken_before_and_after_the_subcommand_and_from_the_environ
     assert!(ask(&desk, &["status", "--json"])?.ends_with("home/.local/share/stallcast"));
     desk.set("STALLCAST_DATA", &data);
     assert_eq!(ask(&desk, &["status", "--json"])?, data);
+    Ok(())
+}
+
+#[test]
+fn without_the_windows_program_one_sentence_says_what_to_do() -> anyhow::Result<()> {
+    let desk = Desk::new()?;
+    let program = stallcast_testing::program::binary()?;
+    let alone = tempfile::tempdir_in(program.parent().unwrap_or(Path::new(".")))?;
+    std::fs::hard_link(&program, alone.path().join("stallcast"))?;
+    let mut command = std::process::Command::new(alone.path().join("stallcast"));
+    desk.furnish(&mut command);
+    let ran = stallcast_testing::program::Ran::of(command.env("DISPLAY", ":1").arg("--data").arg(desk.data()), LIMIT)?;
+    assert_eq!(ran.status, Some(5), "{ran:?}");
+    let sentence = ran.stderr.trim();
+    ensure!(sentence.lines().count() == 1 && sentence.contains("stallcast-window") && sentence.contains("stallcast live"), "{ran:?}");
     Ok(())
 }
 

@@ -1,8 +1,8 @@
-//! The one executable: window, media process, local shop and command line.
-#![cfg_attr(all(windows, not(debug_assertions)), windows_subsystem = "windows")]
+//! `stallcast`: command line, media process and local shop. Without a subcommand it becomes the window, whose libraries
+//! none of the others loads.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    stallcast_shell::run()
+    stallcast_studio::cli::main()
 }

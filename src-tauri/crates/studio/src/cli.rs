@@ -4,7 +4,7 @@ use crate::args::{CommandLine, LiveArgs, LivePlan, ShopArgs, Subcommands};
 use crate::error::StudioError;
 use crate::messages::Language;
 use crate::output::Terminal;
-use crate::{Redactor, StudioOptions, bag_command, folder, headless, logging, process, report, selling_command, shops_command};
+use crate::{Redactor, StudioOptions, bag_command, folder, headless, logging, process, programs, report, selling_command, shops_command};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
 use std::ffi::OsString;
@@ -27,13 +27,23 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Does what the process's arguments say and returns its exit status. `window` opens the window and returns when it is
-/// closed; it is called on the calling thread, outside any runtime.
-pub fn main(window: impl FnOnce(WindowOptions) -> ExitCode) -> ExitCode {
-    run(&std::env::args_os().collect::<Vec<_>>(), window)
+/// The entry of `stallcast`: does what the process's arguments say and returns its exit status. A window is the program
+/// beside this one.
+pub fn main() -> ExitCode {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    run(&words, |caller| match programs::become_window(words.get(1..).unwrap_or_default()) {
+        Ok(status) => status,
+        Err(error) => refuse(caller.terminal, &error).into(),
+    })
 }
 
-fn run(words: &[OsString], window: impl FnOnce(WindowOptions) -> ExitCode) -> ExitCode {
+/// The entry of `stallcast-window`. `window` opens the window and returns when it is closed; it is called on the calling
+/// thread, outside any runtime.
+pub fn main_with_window(window: impl FnOnce(WindowOptions) -> ExitCode) -> ExitCode {
+    run(&std::env::args_os().collect::<Vec<_>>(), |caller| open_window(caller, window))
+}
+
+fn run(words: &[OsString], window: impl FnOnce(&Caller) -> ExitCode) -> ExitCode {
     let language = Language::from_environment(variable);
     let json = words.iter().any(|w| w == "--json");
     let terminal = Terminal { json, language };
@@ -48,7 +58,11 @@ fn run(words: &[OsString], window: impl FnOnce(WindowOptions) -> ExitCode) -> Ex
     };
     let caller = Caller { data, passphrase_file: line.passphrase_file, terminal };
     let status = match line.command {
-        None => return open_window(&caller, window),
+        None if has_display() => return window(&caller),
+        None => {
+            caller.terminal.say("no_display", &[]);
+            without_window(&caller)
+        }
         Some(Subcommands::Live(args)) => caller.live(&args),
         Some(Subcommands::Devices(_)) => report::devices(terminal),
         Some(Subcommands::Status(_)) => caller.with_runtime("command", false, |_| report::status(&caller.data, terminal)),
@@ -135,8 +149,7 @@ impl Caller {
     }
 
     fn options(&self, redactor: Redactor) -> Result<StudioOptions, StudioError> {
-        let exe = std::env::current_exe().map_err(StudioError::internal)?;
-        let mut options = StudioOptions::new(self.data.clone(), exe);
+        let mut options = StudioOptions::new(self.data.clone(), programs::of_commands().map_err(StudioError::internal)?);
         options.passphrase_file.clone_from(&self.passphrase_file);
         options.keychain = Some(std::sync::Arc::new(crate::keychain::OsKeychain));
         options.redactor = redactor;
@@ -226,10 +239,6 @@ fn until_told() -> CancellationToken {
 }
 
 fn open_window(caller: &Caller, window: impl FnOnce(WindowOptions) -> ExitCode) -> ExitCode {
-    if !has_display() {
-        caller.terminal.say("no_display", &[]);
-        return without_window(caller).into();
-    }
     let redactor = logging::start(&caller.data, "studio", true);
     match caller.options(redactor) {
         Ok(studio) => {

@@ -40,6 +40,7 @@ mod presets;
 mod preview;
 mod private_file;
 mod process;
+mod programs;
 mod pump;
 mod redact;
 mod report;

@@ -13,8 +13,27 @@ pub(crate) fn kill(pid: u32) {
     }
 }
 
+/// A process cannot change its program here: the other one runs on its own.
+///
+/// # Errors
+/// It is not there, or no program.
+pub(crate) fn become_program(mut program: std::process::Command) -> std::io::Result<()> {
+    program.spawn().map(drop)
+}
+
 /// Children of a window have no terminal here.
 pub(crate) fn leave_session() {}
+
+/// A child of the window opens no console of its own.
+pub(crate) fn hide_console(child: &mut tokio::process::Command) {
+    #[cfg(windows)]
+    {
+        const CREATE_NO_WINDOW: u32 = 0x0800_0000;
+        child.creation_flags(CREATE_NO_WINDOW);
+    }
+    #[cfg(not(windows))]
+    let _ = child;
+}
 
 /// There is no such signal here.
 pub(crate) fn ignore_hangup() {}

@@ -174,7 +174,9 @@ async fn begin(start: &ShopStart) -> Result<(Running, ShopAddress), StudioError>
 
 async fn spawn(start: &ShopStart, listen: SocketAddr) -> Result<(Running, ShopAddress), StudioError> {
     let down = |detail: &dyn std::fmt::Display| StudioError::new("shop_down").with("detail", detail).retryable();
-    let mut child = Command::new(&start.exe)
+    let mut command = Command::new(&start.exe);
+    process::hide_console(&mut command);
+    let mut child = command
         .arg("shop")
         .arg("--data")
         .arg(&start.data)

@@ -38,6 +38,11 @@ impl Process {
         }
     }
 
+    fn is_ours(&self) -> bool {
+        let program = self.args.first().and_then(|a| Path::new(a).file_name());
+        program.is_some_and(|name| name == "stallcast" || name == "stallcast-window")
+    }
+
     /// Its environment as bytes, entries parted by zero bytes; empty if it is gone.
     #[must_use]
     pub fn environ(&self) -> Vec<u8> {
@@ -64,8 +69,8 @@ fn one(pid: u32) -> Option<Process> {
 pub fn of_folder(data: &Path) -> Vec<Process> {
     let data = data.to_string_lossy();
     let all = all();
-    // A driver or a wrapper may carry the folder in its arguments too; the program itself is named after its binary.
-    let mine = |p: &Process| p.args.iter().any(|a| a.contains(&*data)) && p.args.first().is_some_and(|a| a.ends_with("stallcast"));
+    // A driver or a wrapper may carry the folder in its arguments too.
+    let mine = |p: &Process| p.args.iter().any(|a| a.contains(&*data)) && p.is_ours();
     let mut found: Vec<Process> = all.iter().filter(|p| mine(p)).cloned().collect();
     loop {
         let more: Vec<Process> = all.iter().filter(|p| !found.contains(p) && found.iter().any(|f| f.pid == p.parent)).cloned().collect();
@@ -80,7 +85,7 @@ pub fn of_folder(data: &Path) -> Vec<Process> {
 #[must_use]
 pub fn of_role(data: &Path, role: Role) -> Option<Process> {
     let found = of_folder(data);
-    let named = |p: &&Process| p.args.first().is_some_and(|a| a.ends_with("stallcast")) && p.role() == role;
+    let named = |p: &&Process| p.is_ours() && p.role() == role;
     // A media process starts another of its kind for a moment, to probe an encoder.
     let parent = |p: &Process| found.iter().find(|f| f.pid == p.parent);
     found.iter().filter(named).find(|p| parent(p).is_none_or(|parent| parent.role() != role)).cloned()

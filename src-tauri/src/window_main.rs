@@ -1,0 +1,8 @@
+//! `stallcast-window`: the studio in a window.
+#![cfg_attr(all(windows, not(debug_assertions)), windows_subsystem = "windows")]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    stallcast_shell::run()
+}
