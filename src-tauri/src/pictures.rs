@@ -1,6 +1,6 @@
 //! The protocol `preview:` that gives pages their pictures as bytes, never as JSON:
-//! `/frame?after=SEQ` waits for the newest program picture other than number SEQ (204 when none came in time, header
-//! `x-seq` = its number), `/picture/SHOP/ID?v=…` is a product's picture.
+//! `/frame?after=SEQ&side=PIXELS` waits for the newest program picture other than number SEQ (204 when none came in time,
+//! header `x-seq` = its number), of about the size it is shown at; `/picture/SHOP/ID?v=…` is a product's picture.
 
 use crate::open::Desk;
 use std::time::Duration;
@@ -19,7 +19,8 @@ pub(crate) fn serve(context: UriSchemeContext<'_, Wry>, request: Request<Vec<u8>
         let path = request.uri().path().trim_start_matches('/');
         let answer = match (desk.studio(), path.split_once('/').unwrap_or((path, ""))) {
             (Ok(studio), ("frame", "")) => {
-                let picture = studio.preview(after(request.uri().query()), WAIT).await;
+                let query = request.uri().query();
+                let picture = studio.preview(number("after=", query), number("side=", query).try_into().unwrap_or(0), WAIT).await;
                 match picture {
                     Some(p) => answer(StatusCode::OK, "image/jpeg", &p.seq.to_string(), p.jpeg.to_vec()),
                     None => answer(StatusCode::NO_CONTENT, "image/jpeg", "", Vec::new()),
@@ -60,8 +61,8 @@ fn answer(status: StatusCode, kind: &str, seq: &str, body: Vec<u8>) -> Response<
     built.unwrap_or_default()
 }
 
-fn after(query: Option<&str>) -> u64 {
-    let value = query.and_then(|q| q.split('&').find_map(|pair| pair.strip_prefix("after=")));
+fn number(name: &str, query: Option<&str>) -> u64 {
+    let value = query.and_then(|q| q.split('&').find_map(|pair| pair.strip_prefix(name)));
     value.and_then(|v| v.parse().ok()).unwrap_or(0)
 }
 
@@ -88,7 +89,8 @@ mod tests {
 
     #[test]
     fn questions_are_read_and_nonsense_is_nothing() {
-        assert_eq!(after(Some("after=17")), 17);
+        let after = |query| number("after=", query);
+        assert_eq!((after(Some("after=17&side=640")), number("side=", Some("after=17&side=640"))), (17, 640));
         assert_eq!(after(Some("x=1&after=18446744073709551615")), u64::MAX);
         assert_eq!((after(None), after(Some("after=-1")), after(Some("after="))), (0, 0, 0));
         assert_eq!(ids("local/%E8%8C%B6%2F1"), ("local".to_owned(), "茶/1".to_owned()));

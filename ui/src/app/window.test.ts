@@ -11,6 +11,7 @@ import StudioWindow from './StudioWindow.svelte';
 
 // The preview has its own test: this page has no screen.
 HTMLCanvasElement.prototype.getContext = () => null;
+vi.stubGlobal('ResizeObserver', class { observe() {} unobserve() {} disconnect() {} });
 
 async function open(fake: FakeStudio, page: Component<{ store: StudioStore }> = StudioWindow) {
   fake.delay = 0;

@@ -191,7 +191,7 @@ impl Director {
             hub: self.hub.clone(),
         };
         let program = Program::start(parts).map_err(internal)?;
-        let sound = Sound::start(mic, delay.clone(), self.muted, self.hub.clone()).map_err(internal)?;
+        let sound = Sound::start(mic, delay.clone(), self.muted, self.wish.clone(), self.hub.clone()).map_err(internal)?;
         Ok(Stage { program, sound, _preview: preview, configuration: wanted.clone(), camera: camera_name, mic: mic_name, demo, delay })
     }
 

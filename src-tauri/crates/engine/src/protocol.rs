@@ -365,7 +365,8 @@ pub struct LinkStatus {
     pub behind_ms: u64,
 }
 
-/// Unasked news. `Stats` comes once a second while composing, `Levels` ten times, the others when they change.
+/// Unasked news. `Stats` comes once a second while composing, `Levels` ten times while previews are asked for,
+/// the others when they change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {

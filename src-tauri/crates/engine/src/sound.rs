@@ -2,7 +2,7 @@
 //! nothing came, and an encoder while a show runs. Its thread is `enc:audio`.
 
 use crate::encode::{Outlets, SoundEncoder};
-use crate::feed::{Delay, Feed, Slot};
+use crate::feed::{Delay, Feed, PreviewWish, Slot};
 use crate::guard::guarded;
 use crate::hub::Hub;
 use crate::protocol::Event;
@@ -71,12 +71,12 @@ impl Sound {
     ///
     /// # Errors
     /// The OS gives none.
-    pub(crate) fn start(source: Source, delay: Delay, muted: bool, hub: Hub) -> std::io::Result<Self> {
+    pub(crate) fn start(source: Source, delay: Delay, muted: bool, watched: PreviewWish, hub: Hub) -> std::io::Result<Self> {
         let control = Arc::new(Control::default());
         control.muted.store(muted, Ordering::Relaxed);
         let shared = Arc::clone(&control);
         let thread = spawn_thread("enc:audio", move || {
-            let mut desk = Desk::new(source, delay, hub.clone(), shared);
+            let mut desk = Desk::new(source, delay, watched, hub.clone(), shared);
             guarded("sound", &hub, |run| {
                 if run > 0 {
                     desk.recover();
@@ -122,6 +122,8 @@ struct Desk {
     next: i64,
     mixer: Mixer,
     meter: Meter,
+    /// Levels are for whoever looks.
+    watched: PreviewWish,
     hub: Hub,
     waiting: Option<SoundShow>,
     show: Option<Running>,
@@ -136,7 +138,7 @@ struct Running {
 }
 
 impl Desk {
-    fn new(source: Source, delay: Delay, hub: Hub, control: Arc<Control>) -> Self {
+    fn new(source: Source, delay: Delay, watched: PreviewWish, hub: Hub, control: Arc<Control>) -> Self {
         Self {
             control,
             source,
@@ -146,6 +148,7 @@ impl Desk {
             next: sample_at(timing::now()),
             mixer: Mixer::new(),
             meter: Meter::new(),
+            watched,
             hub,
             waiting: None,
             show: None,
@@ -252,7 +255,9 @@ impl Desk {
         self.next += BLOCK;
         self.line.forget_before(self.next - self.delayed);
         let mixed = self.mixer.mix(&block, None);
-        if let Some(levels) = self.meter.push(&mixed) {
+        if let Some(levels) = self.meter.push(&mixed)
+            && self.watched.fps() > 0
+        {
             self.hub.event(Event::Levels { peak_db: levels.peak_db, rms_db: levels.rms_db });
         }
         let Some(running) = &mut self.show else { return };

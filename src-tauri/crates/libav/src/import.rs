@@ -139,10 +139,12 @@ impl Stage {
         }
         let no_room = || LibavError::Unsupported { what: "picture size", detail: format!("{width}x{height}") };
         let Some(padded) = &mut self.cut else { return Err(no_room()) };
-        self.rows.place(source, cut, recolour.as_ref(), &mut padded.i420_mut().ok_or_else(no_room)?);
+        // Fewer pixels are recoloured where there are fewer.
+        let (before, after) = if width * height < cut.width * cut.height { (None, recolour) } else { (recolour, None) };
+        self.rows.place(source, cut, before.as_ref(), &mut padded.i420_mut().ok_or_else(no_room)?);
         let mut plain = Scaler::default();
         let scaled = source_of(self.scaler.scale(padded, width, height)?, &mut plain, to)?;
-        self.rows.place(&scaled, Cut::whole(width, height), None, out);
+        self.rows.place(&scaled, Cut::whole(width, height), after.as_ref(), out);
         Ok(())
     }
 }

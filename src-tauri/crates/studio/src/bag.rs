@@ -7,6 +7,7 @@ use crate::studio::{Studio, logged};
 use crate::view::{BagItemView, CandidateView, CandidatesView, StudioEvent, UiError};
 use stallcast_engine::protocol::{Command, Overlay};
 use stallcast_model::Product;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Longest wait for the first products of a shop that was just opened.
@@ -269,6 +270,7 @@ impl Studio {
         let overlay = Overlay { card, coupon: self.coupon_ribbon(now).await };
         let before = self.hub().picture().overlay.clone();
         if before == overlay {
+            self.inner.overlay_owed.store(false, Ordering::Relaxed);
             return;
         }
         let key = |o: &Overlay| o.card.as_ref().and_then(|c| c.picture_key.clone());
@@ -284,7 +286,9 @@ impl Studio {
             None => None,
         };
         let missing = new_picture && attachment.is_none();
-        match engine.command(Command::SetOverlay(overlay.clone()), attachment.unwrap_or_default()).await {
+        let taken = engine.command(Command::SetOverlay(overlay.clone()), attachment.unwrap_or_default()).await;
+        self.inner.overlay_owed.store(taken.is_err(), Ordering::Relaxed);
+        match taken {
             Ok(_) => {
                 let mut taken = overlay;
                 if let Some(card) = taken.card.as_mut().filter(|_| missing) {

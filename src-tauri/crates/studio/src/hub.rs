@@ -28,6 +28,8 @@ pub(crate) struct Picture {
     /// CPU seconds of media processes that died in this show.
     pub lost_cpu_s: f64,
     pub preview_fps: u32,
+    /// Longest side, pixels.
+    pub preview_side: u32,
     /// Destinations whose last step on the platform the host has confirmed in this show.
     pub steps_done: BTreeSet<String>,
 }
@@ -80,6 +82,7 @@ impl Hub {
                 recording_since_ms: None,
                 lost_cpu_s: 0.0,
                 preview_fps: 0,
+                preview_side: crate::preview::MAX_SIDE,
                 steps_done: BTreeSet::new(),
             }),
             sections: broadcast::channel(EVENTS).0,

@@ -10,10 +10,23 @@ use tokio::sync::watch;
 pub const FULL_FPS: u32 = 30;
 /// Frames a second for a reader that cannot keep up.
 pub const SLOW_FPS: u32 = 15;
-/// Longest side, pixels.
+/// Longest side, pixels: what no window needs more of.
 pub const MAX_SIDE: u32 = 960;
+/// As little is never asked for, whatever a page says.
+const MIN_SIDE: u32 = 320;
+/// Sides are multiples of it, so that a window that is being resized does not open an encoder for every pixel.
+const SIDE_STEP: u32 = 64;
 /// Without a request for this long nobody looks any more.
 pub const IDLE: Duration = Duration::from_secs(10);
+
+/// The longest side to ask for, where a page shows this many pixels; 0: it does not say.
+pub(crate) const fn side_for(shown: u32) -> u32 {
+    if shown == 0 || shown > MAX_SIDE {
+        return MAX_SIDE;
+    }
+    let side = shown.div_ceil(SIDE_STEP) * SIDE_STEP;
+    if side < MIN_SIDE { MIN_SIDE } else { side }
+}
 
 /// One JPEG of the program.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +92,14 @@ mod tests {
 
     fn picture(seq: u64) -> PreviewPicture {
         PreviewPicture { seq, width: 1, height: 1, jpeg: Bytes::from_static(b"x") }
+    }
+
+    #[test]
+    fn pictures_are_about_as_large_as_they_are_shown() {
+        let sides = [(0, MAX_SIDE), (1, MIN_SIDE), (321, 384), (640, 640), (641, 704), (960, 960), (u32::MAX, MAX_SIDE)];
+        for (shown, side) in sides {
+            assert_eq!(side_for(shown), side, "{shown}");
+        }
     }
 
     #[tokio::test]

@@ -1,19 +1,22 @@
 //! The background work of an open studio: opening the children, carrying the media process's events, the slow tick.
 
 use crate::error::StudioError;
-use crate::preview::{FULL_FPS, IDLE, MAX_SIDE, PreviewPicture, SLOW_FPS};
+use crate::preview::{FULL_FPS, IDLE, PreviewPicture, SLOW_FPS, side_for};
 use crate::shop_process::{ShopProcess, ShopStart};
 use crate::studio::{EngineMode, ShopMode, Studio};
 use crate::view::StudioEvent;
 use stallcast_clock::Backoff;
-use stallcast_engine::protocol::{Command, EngineState, Event, Reply};
+use stallcast_engine::protocol::{Command, EngineState, Event, Overlay, Reply};
 use stallcast_engine::{Engine, EngineEvent};
 use stallcast_media::{Health, HealthCode};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
 const TICK: Duration = Duration::from_secs(1);
+/// An empty picture is compared with the database only each so many: whatever changes it says so by itself.
+const ANY_BEAT: u32 = 10;
 const PREVIEW_TICK: Duration = Duration::from_secs(2);
 /// Between two notes that the explained product is in the picture: what a crash may cost an explanation.
 const SPAN_TICK: Duration = Duration::from_secs(5);
@@ -207,6 +210,7 @@ impl Studio {
         let mut span = tokio::time::interval(SPAN_TICK);
         let mut idle = Duration::ZERO;
         let mut backed_up: Option<i64> = None;
+        let mut beats = 0_u32;
         loop {
             tokio::select! {
                 () = token.cancelled() => return,
@@ -216,7 +220,10 @@ impl Studio {
                     self.tell_clocks(now);
                     self.expire_reading(now).await;
                     self.follow_clock().await;
-                    self.refresh_overlay().await;
+                    beats = beats.wrapping_add(1);
+                    if beats % ANY_BEAT == 0 || self.overlay_ages() {
+                        self.refresh_overlay().await;
+                    }
                     if self.is_on_air() && backed_up.is_none_or(|at| now - at >= BACKUP_MS) {
                         backed_up = Some(now);
                         self.inner.tasks.spawn("backup", self.clone().back_up(now));
@@ -242,6 +249,11 @@ impl Studio {
         }
     }
 
+    /// Is there something in the picture that time alone changes (figures, a countdown), or that it should show and does not?
+    fn overlay_ages(&self) -> bool {
+        self.inner.overlay_owed.load(Ordering::Relaxed) || self.hub().picture().overlay != Overlay::default()
+    }
+
     /// A copy of the database, on a task of its own: it may take seconds.
     async fn back_up(self, now_ms: i64) {
         if let Err(e) = crate::rows::back_up(&self.inner.store, self.data(), now_ms).await {
@@ -249,17 +261,27 @@ impl Studio {
         }
     }
 
-    /// Somebody looks: pictures are asked for if they are not coming already.
-    pub(crate) async fn want_preview(&self) {
-        if self.hub().picture().preview_fps == 0 && self.inner.engine.get().is_some() {
-            self.set_preview(FULL_FPS).await;
+    /// Somebody looks, at a picture whose longest side has `shown` pixels: pictures are asked for if they are not coming
+    /// already, and not larger than they are shown.
+    pub(crate) async fn want_preview(&self, shown: u32) {
+        let side = side_for(shown);
+        let (fps, before) = {
+            let mut picture = self.hub().picture();
+            (picture.preview_fps, std::mem::replace(&mut picture.preview_side, side))
+        };
+        if (fps == 0 || side != before) && self.inner.engine.get().is_some() {
+            self.set_preview(if fps == 0 { FULL_FPS } else { fps }).await;
         }
     }
 
     async fn set_preview(&self, fps: u32) {
         let Ok(engine) = self.engine() else { return };
-        self.hub().picture().preview_fps = fps;
-        if let Err(e) = engine.command(Command::Preview { fps, max_side: MAX_SIDE }, bytes::Bytes::new()).await {
+        let max_side = {
+            let mut picture = self.hub().picture();
+            picture.preview_fps = fps;
+            picture.preview_side
+        };
+        if let Err(e) = engine.command(Command::Preview { fps, max_side }, bytes::Bytes::new()).await {
             tracing::debug!(error = %e, "the preview does not change");
             self.hub().picture().preview_fps = 0;
         }

@@ -115,6 +115,8 @@ pub(crate) struct Inner {
     pub(crate) reading: crate::comments::Reading,
     /// One at a time: an older overlay must never overwrite a newer one.
     pub(crate) overlay_turn: tokio::sync::Mutex<()>,
+    /// The media process did not take the newest one.
+    pub(crate) overlay_owed: AtomicBool,
     /// The time that buyers' fields are kept was changed.
     pub(crate) retention_changed: tokio::sync::Notify,
     pub(crate) tasks: Tasks,
@@ -187,6 +189,7 @@ impl Studio {
                 shops: Connections::default(),
                 reading: crate::comments::Reading::default(),
                 overlay_turn: tokio::sync::Mutex::new(()),
+                overlay_owed: AtomicBool::new(false),
                 retention_changed: tokio::sync::Notify::new(),
                 tasks: Tasks::new(),
                 cores: std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX)),
@@ -280,8 +283,9 @@ impl Studio {
     }
 
     /// The newest picture of the program other than number `after`, waiting up to `wait` for one; `None` when none came.
-    pub async fn preview(&self, after: u64, wait: Duration) -> Option<Arc<PreviewPicture>> {
-        self.want_preview().await;
+    /// `shown`: pixels of the longest side on the screen, 0 where that is not known; a picture is seldom much larger.
+    pub async fn preview(&self, after: u64, shown: u32, wait: Duration) -> Option<Arc<PreviewPicture>> {
+        self.want_preview(shown).await;
         self.inner.preview.next(after, wait).await
     }
 

@@ -106,10 +106,10 @@ describe('client', () => {
     mockConvertFileSrc('linux');
     const asked: string[] = [];
     const answer = (response: Response) => vi.stubGlobal('fetch', async (url: string) => (asked.push(url), response));
-    const next = (after: number) => tauriClient('studio').frame(after, new AbortController().signal);
+    const next = (after: number) => tauriClient('studio').frame(after, 640, new AbortController().signal);
     answer(new Response('x', { headers: { 'x-seq': '8' } }));
     expect((await next(7))?.seq).toBe(8);
-    expect(asked).toEqual(['preview://localhost/frame?after=7']);
+    expect(asked).toEqual(['preview://localhost/frame?after=7&side=640']);
     answer(new Response('x'));
     expect((await next(7))?.seq).toBe(7);
     answer(new Response(null, { status: 204 }));

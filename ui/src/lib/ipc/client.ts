@@ -76,8 +76,8 @@ export interface Client {
   snapshot(): Promise<StudioView>;
   /** Calls for every change until the returned function is called. */
   listen(take: (event: StudioEvent) => void): Promise<() => void>;
-  /** The newest picture other than number `after`; `null` when none came in time. */
-  frame(after: number, signal: AbortSignal): Promise<Frame | null>;
+  /** The newest picture other than number `after`; `null` when none came in time. `side`: pixels of its longest side on the screen. */
+  frame(after: number, side: number, signal: AbortSignal): Promise<Frame | null>;
   /** For an `img`; `null` for an address that is not a product's picture. */
   pictureUrl(address: string): string | null;
   pinProduct(number: number): Promise<void>;
@@ -161,8 +161,8 @@ async function command<T>(name: string, args?: Record<string, unknown>): Promise
   }
 }
 
-async function frame(after: number, signal: AbortSignal): Promise<Frame | null> {
-  const response = await fetch(`${convertFileSrc('frame', 'preview')}?after=${after}`, { signal, cache: 'no-store' });
+async function frame(after: number, side: number, signal: AbortSignal): Promise<Frame | null> {
+  const response = await fetch(`${convertFileSrc('frame', 'preview')}?after=${after}&side=${side}`, { signal, cache: 'no-store' });
   if (response.status === 204) return null;
   if (!response.ok) throw new Error(`preview: ${response.status}`);
   const jpeg = await response.blob();

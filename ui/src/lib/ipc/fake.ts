@@ -255,7 +255,7 @@ export class FakeStudio {
         this.#listeners.add(take);
         return () => this.#listeners.delete(take);
       },
-      frame: async (after, signal) => {
+      frame: async (after, _side, signal) => {
         await new Promise((done) => setTimeout(done, 66));
         if (signal.aborted || this.view.show.state === 'opening') return null;
         return { seq: after + 1, jpeg: await picture(after + 1, this.view) };
