@@ -1,4 +1,4 @@
-import { fireEvent, render } from '@testing-library/svelte';
+import { createEvent, fireEvent, render } from '@testing-library/svelte';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import HoldButton, { HOLD_MS } from './HoldButton.svelte';
 
@@ -38,6 +38,26 @@ describe('hold button', () => {
     await down(button);
     vi.advanceTimersByTime(HOLD_MS - 1);
     expect(onheld).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    ['pointerUp', HOLD_MS, 1],
+    ['pointerUp', HOLD_MS - 1, 0],
+    ['pointerLeave', HOLD_MS * 2, 0],
+    ['blur', HOLD_MS * 2, 0],
+  ] as const)('counts a hold by when it happened where the page was busy: %s after %d ms', async (what, ms, times) => {
+    const { button, onheld } = setUp();
+    const at = async (event: Event, timeStamp: number) => {
+      Object.defineProperty(event, 'timeStamp', { value: timeStamp });
+      await fireEvent(button, event);
+    };
+    await at(createEvent.pointerDown(button, { button: 0 }), 5_000);
+    // No timer has run meanwhile.
+    await at(createEvent[what](button), 5_000 + ms);
+    expect(onheld).toHaveBeenCalledTimes(times);
+    vi.advanceTimersByTime(HOLD_MS * 2);
+    expect(onheld).toHaveBeenCalledTimes(times);
+    expect(button.textContent).toContain('按住开播');
   });
 
   it('does nothing for a click, Enter, another mouse button or a disabled button', async () => {
