@@ -21,14 +21,20 @@ const NOT_SYNC: u32 = 0x0001_0000;
 /// # Errors
 /// [`io::ErrorKind::InvalidData`]: something that a recording of ours never has; the files cannot be read or written.
 pub(crate) fn write_plain(from: &mut File, to: &mut File) -> io::Result<()> {
+    write(from, to, u32::MAX.into())
+}
+
+/// Places and lengths beyond `narrow` take 64 bits.
+fn write(from: &mut File, to: &mut File, narrow: u64) -> io::Result<()> {
     let Fragmented { ftyp, mut moov, tables, bytes } = read(from)?;
     let samples: usize = tables.iter().map(|t| t.sizes.len()).sum();
     if samples == 0 {
         return Err(wrong("no samples"));
     }
     let longest_index = LONGEST_HEAD + MOST_A_SAMPLE * samples as u64;
-    index(&mut moov, tables, bytes.total + longest_index > u64::from(u32::MAX))?;
-    let (mut out, header) = (ftyp, mdat_header(bytes.total));
+    let wide = bytes.total + longest_index > narrow;
+    index(&mut moov, tables, wide)?;
+    let (mut out, header) = (ftyp, mdat_header(bytes.total, wide));
     // Where the samples begin depends on the length of the index, which does not depend on where they begin.
     let begin = out.len();
     moov.encode(&mut out).map_err(encoding)?;
@@ -53,20 +59,11 @@ fn wrong(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
-fn mdat_header(payload: u64) -> Vec<u8> {
-    let mut header = Vec::with_capacity(16);
+fn mdat_header(payload: u64, wide: bool) -> Vec<u8> {
     match u32::try_from(payload + 8) {
-        Ok(size) => {
-            header.extend_from_slice(&size.to_be_bytes());
-            header.extend_from_slice(b"mdat");
-        }
-        Err(_) => {
-            header.extend_from_slice(&1_u32.to_be_bytes());
-            header.extend_from_slice(b"mdat");
-            header.extend_from_slice(&(payload + 16).to_be_bytes());
-        }
+        Ok(size) if !wide => [&size.to_be_bytes()[..], b"mdat"].concat(),
+        _ => [&1_u32.to_be_bytes()[..], b"mdat", &(payload + 16).to_be_bytes()].concat(),
     }
-    header
 }
 
 /// What stands in a file in fragments.
@@ -328,4 +325,82 @@ fn move_samples(trak: &mut Trak, base: u64) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::super::Fragmenter;
+    use super::*;
+    use bytes::Bytes;
+    use stallcast_media::{AudioConfig, NANOS_PER_SEC, Packet, Pts, StreamConfig, Track, VideoConfig};
+    use std::sync::Arc;
+
+    fn packet(track: Track, number: i64, rate: u32, payload: String) -> Arc<Packet> {
+        let at = Pts::from_ticks(number, rate);
+        let keyframe = track == Track::Audio || number % 60 == 0;
+        let (payload, duration) = (Bytes::from(payload), NANOS_PER_SEC / i64::from(rate));
+        Arc::new(Packet { track, pts: at, dts: at, duration, keyframe, disposable: false, payload, config: None })
+    }
+
+    /// Three seconds, every payload another.
+    fn fragments() -> File {
+        let avcc = [1, 100, 0, 31, 255, 225, 0, 5, 103, 100, 0, 31, 172, 1, 0, 4, 104, 235, 236, 178];
+        let config = StreamConfig {
+            video: VideoConfig { width: 720, height: 1280, fps: 30, kbps: 1000, avcc: Bytes::copy_from_slice(&avcc) },
+            audio: AudioConfig { rate: 48_000, channels: 2, kbps: 128, asc: Bytes::from_static(&[17, 144]), priming: 0 },
+        };
+        let mut fragmenter = Fragmenter::new(config).unwrap();
+        let mut parts = vec![];
+        for n in 0..90 {
+            parts.extend(fragmenter.push(packet(Track::Audio, n, 30, format!("sound {n}"))).unwrap());
+            parts.extend(fragmenter.push(packet(Track::Video, n, 30, format!("picture {n} {}", "x".repeat(n as usize)))).unwrap());
+        }
+        parts.extend(fragmenter.finish().unwrap());
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&fragmenter.init().unwrap().unwrap()).unwrap();
+        parts.iter().for_each(|part| file.write_all(&part.bytes).unwrap());
+        file
+    }
+
+    /// The payload of every sample, where the index says that it lies, track by track; and the header of the samples' box.
+    fn samples(narrow: u64) -> (Vec<Vec<u8>>, Vec<u8>, bool) {
+        let mut to = tempfile::tempfile().unwrap();
+        write(&mut fragments(), &mut to, narrow).unwrap();
+        let mut bytes = vec![];
+        to.seek(SeekFrom::Start(0)).unwrap();
+        to.read_to_end(&mut bytes).unwrap();
+        let at = |kind: &[u8]| bytes.windows(4).position(|w| w == kind).unwrap() - 4;
+        let (moov, mdat) = (Moov::decode(&mut &bytes[at(b"moov")..]).unwrap(), at(b"mdat"));
+        let (mut payloads, mut wide) = (vec![], false);
+        for trak in &moov.trak {
+            let stbl = &trak.mdia.minf.stbl;
+            wide = stbl.co64.is_some();
+            let narrow_places = stbl.stco.iter().flat_map(|s| s.entries.iter().map(|p| u64::from(*p)));
+            let places: Vec<u64> = narrow_places.chain(stbl.co64.iter().flat_map(|s| s.entries.clone())).collect();
+            let StszSamples::Different { sizes } = &stbl.stsz.samples else { panic!("{:?}", stbl.stsz) };
+            let mut sizes = sizes.iter().map(|size| *size as usize);
+            for (number, place) in (1..).zip(&places) {
+                let entry = stbl.stsc.entries.iter().rfind(|entry| entry.first_chunk <= number).unwrap();
+                let mut place = usize::try_from(*place).unwrap();
+                for size in sizes.by_ref().take(entry.samples_per_chunk as usize) {
+                    payloads.push(bytes[place..place + size].to_vec());
+                    place += size;
+                }
+            }
+            assert_eq!(sizes.count(), 0, "every sample has a place");
+        }
+        (payloads, bytes[mdat..mdat + 16].to_vec(), wide)
+    }
+
+    #[test]
+    fn beyond_four_gigabytes_places_take_64_bits_and_mean_the_same() {
+        let (narrow, narrow_header, is_wide) = samples(u32::MAX.into());
+        assert!(!is_wide && narrow.len() == 180 && narrow[89].starts_with(b"picture 89") && narrow[179] == b"sound 89");
+        let (wide, wide_header, is_wide) = samples(0);
+        assert!(is_wide && wide == narrow);
+        let size = u32::from_be_bytes(narrow_header[..4].try_into().unwrap());
+        assert_eq!(wide_header[..8], *b"\0\0\0\x01mdat");
+        assert_eq!(u64::from_be_bytes(wide_header[8..].try_into().unwrap()), u64::from(size) + 8);
+    }
 }
