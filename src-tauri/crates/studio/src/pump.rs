@@ -221,7 +221,7 @@ impl Studio {
                     self.expire_reading(now).await;
                     self.follow_clock().await;
                     beats = beats.wrapping_add(1);
-                    if beats % ANY_BEAT == 0 || self.overlay_ages() {
+                    if beats.is_multiple_of(ANY_BEAT) || self.overlay_ages() {
                         self.refresh_overlay().await;
                     }
                     if self.is_on_air() && backed_up.is_none_or(|at| now - at >= BACKUP_MS) {
