@@ -1,4 +1,5 @@
 use super::encoding;
+use super::scan::{LONGEST_HEAD, header};
 use mp4_atom::{
     Co64, Ctts, CttsEntry, Decode, Edts, Elst, ElstEntry, Encode, Moof, Moov, Stco, Stsc, StscEntry, Stss, Stsz, StszSamples, Stts,
     SttsEntry, Traf, Trak, Trex,
@@ -6,8 +7,6 @@ use mp4_atom::{
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
-/// One `moof` or `moov` of a file in fragments is far below this.
-const LONGEST_HEAD: u64 = 1 << 20;
 /// Samples of one run: half a second has thirty.
 const MOST_SAMPLES: u32 = 1 << 16;
 /// Bytes that the index takes for a sample, at most: an entry of its own in each table.
@@ -108,9 +107,9 @@ fn read(from: &mut File) -> io::Result<Fragmented> {
     let (mut ftyp, mut moov, mut tables): (Vec<u8>, Option<Moov>, Vec<Table>) = (vec![], None, vec![]);
     let mut bytes = SampleBytes::default();
     let mut at = 0;
-    while let Some((kind, header, size)) = super::scan::header(from, at, length)? {
+    while let Some((kind, head, size)) = header(from, at, length)? {
         let end = at.saturating_add(size);
-        if size < header || end > length {
+        if size < head || end > length {
             return Err(wrong("a box that is cut off"));
         }
         match (&kind, &moov) {

@@ -13,8 +13,8 @@ pub(crate) struct Scan {
     pub length: u64,
 }
 
-/// A `moov` of a recording without its samples is far below this; anything larger is not ours.
-const LONGEST_MOOV: u64 = 1 << 20;
+/// A `moof`, or a `moov` without samples, of a recording is far below this; anything larger is not ours.
+pub(super) const LONGEST_HEAD: u64 = 1 << 20;
 
 /// Walks the top boxes. Stops at the first that is cut off.
 pub(crate) fn scan(file: &mut (impl Read + Seek)) -> io::Result<Scan> {
@@ -28,7 +28,7 @@ pub(crate) fn scan(file: &mut (impl Read + Seek)) -> io::Result<Scan> {
         }
         match &kind {
             b"moov" => {
-                found.fragmented = size <= LONGEST_MOOV && has_mvex(file, at + header, size - header)?;
+                found.fragmented = size <= LONGEST_HEAD && has_mvex(file, at + header, size - header)?;
                 found.whole = end;
             }
             b"mdat" if after_moof => {

@@ -136,34 +136,6 @@ pub fn adts(packets: &[Packet]) -> Vec<u8> {
     out
 }
 
-/// An FLV file of both streams, all shifted so that nothing is negative, as our sinks do it.
-pub fn flv(video: &[Packet], avcc: &[u8], audio: &[Packet], asc: &[u8]) -> Vec<u8> {
-    let mut out = b"FLV\x01\x05\0\0\0\x09\0\0\0\0".to_vec();
-    let mut tag = |kind: u8, ms: i64, head: &[u8], body: &[u8]| {
-        let size = ((head.len() + body.len()) as u32).to_be_bytes();
-        let time = (ms as u32).to_be_bytes();
-        out.extend([kind, size[1], size[2], size[3], time[1], time[2], time[3], time[0], 0, 0, 0]);
-        out.extend(head);
-        out.extend(body);
-        out.extend(((head.len() + body.len() + 11) as u32).to_be_bytes());
-    };
-    tag(9, 0, &[0x17, 0, 0, 0, 0], avcc);
-    tag(8, 0, &[0xAF, 0], asc);
-    let mut packets: Vec<&Packet> = video.iter().chain(audio).collect();
-    packets.sort_by_key(|p| p.dts);
-    let first = packets[0].dts.0;
-    for packet in packets {
-        let ms = Pts(packet.dts.0 - first).as_ms();
-        if packet.track == stallcast_media::Track::Video {
-            let later = ((Pts(packet.pts.0 - first).as_ms() - ms) as u32).to_be_bytes();
-            tag(9, ms, &[if packet.keyframe { 0x17 } else { 0x27 }, 1, later[1], later[2], later[3]], &packet.payload);
-        } else {
-            tag(8, ms, &[0xAF, 1], &packet.payload);
-        }
-    }
-    out
-}
-
 /// Stereo f32 sample frames of AAC packets, as ffmpeg decodes them.
 pub fn decode_aac(packets: &[Packet]) -> Vec<[f32; 2]> {
     let raw = ffmpeg(&["-f", "aac", "-i", "-", "-f", "f32le", "-"], &adts(packets));
