@@ -2,8 +2,8 @@
 
 use anyhow::ensure;
 use stallcast_testing::packets;
-use stallcast_testing::processes;
-use stallcast_testing::program::Desk;
+use stallcast_testing::processes::{self, Role};
+use stallcast_testing::program::{Desk, Ran};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -52,8 +52,9 @@ fn a_running_show_is_watched_followed_and_ended_from_outside() -> anyhow::Result
     assert!(processes::is_alive(status["engine"]["pid"].as_u64().and_then(|p| u32::try_from(p).ok()).unwrap_or(0)), "{status}");
     for process in desk.processes() {
         let maps = std::fs::read_to_string(format!("/proc/{}/maps", process.pid))?;
-        let heavy: Vec<&str> = maps.lines().filter(|l| ["libwebkit", "libgtk"].iter().any(|w| l.contains(w))).collect();
-        ensure!(maps.contains("libavcodec") && heavy.is_empty(), "no window is open, and {process:?} loads {heavy:?}");
+        let loads = |name: &str| maps.lines().any(|l| l.contains(name));
+        ensure!(!loads("libwebkit") && !loads("libgtk"), "no window is open, and {process:?} loads what it needs");
+        ensure!(loads("libavcodec") == (process.role() == Role::Engine), "codecs are the media process's alone, and {process:?}");
     }
     let follower = desk.live(&["--attach"])?;
     follower.wait_live(LIMIT)?;
@@ -81,7 +82,7 @@ fn the_data_folder_is_taken_before_and_after_the_subcommand_and_from_the_environ
     let ask = |desk: &Desk, words: &[&str]| -> anyhow::Result<String> {
         let mut command = std::process::Command::new(&program);
         desk.furnish(&mut command);
-        let ran = stallcast_testing::program::Ran::of(command.args(words), LIMIT)?;
+        let ran = Ran::of(command.args(words), LIMIT)?;
         ensure!(ran.status == Some(0), "{ran:?}");
         Ok(ran.json()?["data"].as_str().unwrap_or_default().to_owned())
     };
@@ -94,17 +95,24 @@ fn the_data_folder_is_taken_before_and_after_the_subcommand_and_from_the_environ
 }
 
 #[test]
-fn without_the_windows_program_one_sentence_says_what_to_do() -> anyhow::Result<()> {
+fn without_its_other_programs_one_sentence_says_what_to_do() -> anyhow::Result<()> {
     let desk = Desk::new()?;
     let program = stallcast_testing::program::binary()?;
     let alone = tempfile::tempdir_in(program.parent().unwrap_or(Path::new(".")))?;
-    std::fs::hard_link(&program, alone.path().join("stallcast"))?;
-    let mut command = std::process::Command::new(alone.path().join("stallcast"));
-    desk.furnish(&mut command);
-    let ran = stallcast_testing::program::Ran::of(command.env("DISPLAY", ":1").arg("--data").arg(desk.data()), LIMIT)?;
-    assert_eq!(ran.status, Some(5), "{ran:?}");
-    let sentence = ran.stderr.trim();
-    ensure!(sentence.lines().count() == 1 && sentence.contains("stallcast-window") && sentence.contains("stallcast live"), "{ran:?}");
+    let alone = alone.path().join("stallcast");
+    std::fs::hard_link(&program, &alone)?;
+    let run = |words: &[&str]| {
+        let mut command = std::process::Command::new(&alone);
+        desk.furnish(&mut command);
+        Ran::of(command.env("DISPLAY", ":1").arg("--data").arg(desk.data()).args(words), LIMIT)
+    };
+    let (window, engine) = (["stallcast-window", "stallcast live"], ["stallcast-engine", "Install Stallcast again"]);
+    for (words, named) in [(&[][..], window), (&["engine"], engine), (&["live", "--camera", "demo"], engine)] {
+        let ran = run(words)?;
+        assert_eq!(ran.status, Some(5), "{ran:?}");
+        let sentence = ran.stderr.trim();
+        ensure!(sentence.lines().count() == 1 && named.iter().all(|word| sentence.contains(word)), "{ran:?}");
+    }
     Ok(())
 }
 
@@ -115,7 +123,7 @@ fn a_second_ctrl_c_leaves_at_once_and_the_show_can_still_be_ended() -> anyhow::R
     let show = desk.live(&[&["--record", &record], &SMALL[..]].concat())?;
     show.wait_live(LIMIT)?;
     // A media process that does not answer keeps the end waiting: the case the second Ctrl-C is for.
-    let engine = desk.process(processes::Role::Engine)?.pid;
+    let engine = desk.process(Role::Engine)?.pid;
     processes::signal(engine, rustix::process::Signal::STOP);
     show.interrupt();
     std::thread::sleep(Duration::from_millis(300));

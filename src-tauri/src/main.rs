@@ -1,5 +1,5 @@
-//! `stallcast`: command line, media process and local shop. Without a subcommand it becomes the window, whose libraries
-//! none of the others loads.
+//! `stallcast`: command line and local shop. Without a subcommand it becomes `stallcast-window`, with `engine`
+//! `stallcast-engine`, whose libraries it does not load.
 
 use std::process::ExitCode;
 

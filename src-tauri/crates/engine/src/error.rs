@@ -2,6 +2,7 @@ use crate::protocol::Failure;
 use crate::socket::SocketError;
 use crate::wire::WireError;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use thiserror::Error;
 
 /// Why the media process did not do what it was asked.
@@ -20,6 +21,14 @@ pub enum EngineError {
     #[error("the media process does not start: {detail}")]
     Start {
         /// The system's own words, for the log.
+        detail: String,
+    },
+    /// The program of the media process is not there, or is none.
+    #[error("{}: {detail}", path.display())]
+    Missing {
+        /// Where it should lie.
+        path: PathBuf,
+        /// The system's own words.
         detail: String,
     },
     /// The running engine speaks another protocol version: it may only be watched and ended.
@@ -52,6 +61,7 @@ impl EngineError {
         match self {
             Self::Refused(failure) => &failure.code,
             Self::Version { .. } => "version",
+            Self::Missing { .. } => "program_missing",
             Self::Down { .. } | Self::Start { .. } | Self::Socket(_) | Self::Wire(_) => "engine_down",
             Self::Io(_) | Self::Probe { .. } => "internal",
         }
@@ -63,6 +73,9 @@ impl EngineError {
         match self {
             Self::Refused(failure) => failure.params.clone(),
             Self::Down { detail } | Self::Start { detail } => BTreeMap::from([("detail".to_owned(), detail.clone())]),
+            Self::Missing { path, detail } => {
+                BTreeMap::from([("path".to_owned(), path.display().to_string()), ("detail".to_owned(), detail.clone())])
+            }
             other => BTreeMap::from([("detail".to_owned(), other.to_string())]),
         }
     }

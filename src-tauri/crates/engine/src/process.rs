@@ -37,14 +37,14 @@ pub(crate) struct Child {
 impl Child {
     /// Starts `exe engine --data DIR` with nothing inherited but the environment.
     pub(crate) fn start(exe: &Path, data: &Path) -> Result<Self, EngineError> {
-        let detail = |e: std::io::Error| EngineError::Start { detail: format!("{}: {e}", exe.display()) };
+        let missing = |e: std::io::Error| EngineError::Missing { path: exe.to_owned(), detail: e.to_string() };
         let mut command = tokio::process::Command::new(exe);
         command.arg("engine").arg("--data").arg(data).env(CHILD_MARK, "1");
         // Logging is the child's own; here goes what the loader or a native library says when it dies.
         let last_words = last_words(data).map_or_else(Stdio::null, Stdio::from);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(last_words).kill_on_drop(false);
         os::prepare(&mut command);
-        let mut child = command.spawn().map_err(detail)?;
+        let mut child = command.spawn().map_err(missing)?;
         let pid = child.id().unwrap_or_default();
         let (tell, exit) = watch::channel(None);
         tokio::spawn(async move {

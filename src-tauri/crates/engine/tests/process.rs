@@ -249,7 +249,7 @@ async fn a_client_that_does_not_read_holds_up_nobody() {
 async fn what_cannot_start_is_an_error_at_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let missing = Engine::attach_or_start(folder.path(), &folder.path().join("no such program")).await.expect_err("nothing to start");
-    assert_eq!(missing.code(), "engine_down");
+    assert_eq!(missing.code(), "program_missing");
     let begun = std::time::Instant::now();
     let dies = Engine::attach_or_start(folder.path(), std::path::Path::new("/bin/false")).await.expect_err("it ends at once");
     assert_eq!(dies.code(), "engine_down");

@@ -4,6 +4,7 @@ use crate::args::{CommandLine, LiveArgs, LivePlan, ShopArgs, Subcommands};
 use crate::error::StudioError;
 use crate::messages::Language;
 use crate::output::Terminal;
+use crate::programs::Program;
 use crate::{Redactor, StudioOptions, bag_command, folder, headless, logging, process, programs, report, selling_command, shops_command};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
@@ -27,23 +28,33 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// The entry of `stallcast`: does what the process's arguments say and returns its exit status. A window is the program
-/// beside this one.
+/// The entry of `stallcast`: does what the process's arguments say and returns its exit status. Window and media process
+/// are the programs beside this one.
 pub fn main() -> ExitCode {
-    let words: Vec<OsString> = std::env::args_os().collect();
-    run(&words, |caller| match programs::become_window(words.get(1..).unwrap_or_default()) {
-        Ok(status) => status,
-        Err(error) => refuse(caller.terminal, &error).into(),
-    })
+    with_words(|words, caller, command| caller.carry_out(words, command))
 }
 
 /// The entry of `stallcast-window`. `window` opens the window and returns when it is closed; it is called on the calling
-/// thread, outside any runtime.
-pub fn main_with_window(window: impl FnOnce(WindowOptions) -> ExitCode) -> ExitCode {
-    run(&std::env::args_os().collect::<Vec<_>>(), |caller| open_window(caller, window))
+/// thread, outside any runtime. Subcommands are the business of the program beside this one.
+pub fn main_of_window(window: impl FnOnce(WindowOptions) -> ExitCode) -> ExitCode {
+    with_words(|words, caller, command| match command {
+        None if has_display() => open_window(caller, window),
+        _ => caller.go_on_as(Program::Commands, words),
+    })
 }
 
-fn run(words: &[OsString], window: impl FnOnce(&Caller) -> ExitCode) -> ExitCode {
+/// The entry of `stallcast-engine`: the media process. All else is the business of the program beside this one.
+pub fn main_of_engine() -> ExitCode {
+    with_words(|words, caller, command| match command {
+        Some(Subcommands::Engine) => caller.engine().into(),
+        _ => caller.go_on_as(Program::Commands, words),
+    })
+}
+
+/// Reads the process's arguments, and has `run` do what they ask for; it gets the words without the program too.
+fn with_words(run: impl FnOnce(&[OsString], &Caller, Option<Subcommands>) -> ExitCode) -> ExitCode {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let words = words.as_slice();
     let language = Language::from_environment(variable);
     let json = words.iter().any(|w| w == "--json");
     let terminal = Terminal { json, language };
@@ -57,33 +68,7 @@ fn run(words: &[OsString], window: impl FnOnce(&Caller) -> ExitCode) -> ExitCode
         None => return refuse(terminal, &StudioError::new("data_unwritable").with("path", "HOME")).into(),
     };
     let caller = Caller { data, passphrase_file: line.passphrase_file, terminal };
-    let status = match line.command {
-        None if has_display() => return window(&caller),
-        None => {
-            caller.terminal.say("no_display", &[]);
-            without_window(&caller)
-        }
-        Some(Subcommands::Live(args)) => caller.live(&args),
-        Some(Subcommands::Devices(_)) => report::devices(terminal),
-        Some(Subcommands::Status(_)) => caller.with_runtime("command", false, |_| report::status(&caller.data, terminal)),
-        Some(Subcommands::End(_)) => caller.with_runtime("command", false, |_| report::end(&caller.data, terminal)),
-        Some(Subcommands::Bag(args)) => caller.with_runtime("command", false, |_| bag_command::bag(&caller.data, &args, terminal)),
-        Some(Subcommands::Explain(args)) => caller.with_runtime("command", false, |_| bag_command::explain(&caller.data, &args, terminal)),
-        Some(Subcommands::Price(args)) => caller.with_runtime("command", false, |_| selling_command::price(&caller.data, &args, terminal)),
-        Some(Subcommands::Stock(args)) => caller.with_runtime("command", false, |_| selling_command::stock(&caller.data, &args, terminal)),
-        Some(Subcommands::Coupon(args)) => {
-            caller.with_runtime("command", false, |_| selling_command::coupon(&caller.data, &args, terminal))
-        }
-        Some(Subcommands::Orders(args)) => {
-            caller.with_runtime("command", false, |_| selling_command::orders(&caller.data, &args, terminal))
-        }
-        Some(Subcommands::Shops(args)) => {
-            caller.with_runtime("command", false, |redactor| shops_command::shops(caller.options(redactor), &caller.data, &args, terminal))
-        }
-        Some(Subcommands::Engine) => caller.engine(),
-        Some(Subcommands::Shop(args)) => caller.shop(&args),
-    };
-    status.into()
+    run(words.get(1..).unwrap_or_default(), &caller, line.command)
 }
 
 fn refuse(terminal: Terminal, error: &StudioError) -> u8 {
@@ -134,6 +119,41 @@ struct Caller {
 }
 
 impl Caller {
+    fn go_on_as(&self, program: Program, words: &[OsString]) -> ExitCode {
+        programs::go_on_as(program, words).unwrap_or_else(|error| refuse(self.terminal, &error).into())
+    }
+
+    /// Everything that needs neither window nor codecs; the rest is done by who has them.
+    fn carry_out(&self, words: &[OsString], command: Option<Subcommands>) -> ExitCode {
+        let (data, terminal) = (&self.data, self.terminal);
+        let status = match command {
+            None if has_display() => return self.go_on_as(Program::Window, words),
+            Some(Subcommands::Engine) => return self.go_on_as(Program::Engine, words),
+            None => {
+                terminal.say("no_display", &[]);
+                without_window(self)
+            }
+            Some(Subcommands::Live(args)) => self.live(&args),
+            Some(Subcommands::Devices(_)) => report::devices(terminal),
+            Some(Subcommands::Status(_)) => self.asks(|_| report::status(data, terminal)),
+            Some(Subcommands::End(_)) => self.asks(|_| report::end(data, terminal)),
+            Some(Subcommands::Bag(args)) => self.asks(|_| bag_command::bag(data, &args, terminal)),
+            Some(Subcommands::Explain(args)) => self.asks(|_| bag_command::explain(data, &args, terminal)),
+            Some(Subcommands::Price(args)) => self.asks(|_| selling_command::price(data, &args, terminal)),
+            Some(Subcommands::Stock(args)) => self.asks(|_| selling_command::stock(data, &args, terminal)),
+            Some(Subcommands::Coupon(args)) => self.asks(|_| selling_command::coupon(data, &args, terminal)),
+            Some(Subcommands::Orders(args)) => self.asks(|_| selling_command::orders(data, &args, terminal)),
+            Some(Subcommands::Shops(args)) => self.asks(|redactor| shops_command::shops(self.options(redactor), data, &args, terminal)),
+            Some(Subcommands::Shop(args)) => self.shop(&args),
+        };
+        status.into()
+    }
+
+    /// A command that asks, is answered and ends.
+    fn asks<F: Future<Output = u8>>(&self, body: impl FnOnce(Redactor) -> F) -> u8 {
+        self.with_runtime("command", false, body)
+    }
+
     /// Starts logging and a runtime, and runs `body` in it.
     fn with_runtime<F: Future<Output = u8>>(&self, log: &str, to_stderr: bool, body: impl FnOnce(Redactor) -> F) -> u8 {
         let redactor = logging::start(&self.data, log, to_stderr);

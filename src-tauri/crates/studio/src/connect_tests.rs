@@ -3,6 +3,7 @@
 use crate::view::{CapabilityView, CouponForm, OfferForm, OrderStatusView, SealView};
 use crate::{EngineMode, ShopMode, Studio, StudioOptions};
 use async_trait::async_trait;
+use stallcast_engine::Engine;
 use stallcast_engine::protocol::{CameraChoice, Configuration, EncoderChoice, MicChoice};
 use stallcast_media::Canvas;
 use stallcast_model::{
@@ -90,7 +91,7 @@ impl Platform for ReadOnly {
 async fn what_a_platform_cannot_do_is_said_and_never_sent() {
     let dir = tempfile::tempdir().expect("dir");
     let mut options = StudioOptions::new(dir.path().to_owned(), std::env::current_exe().expect("path"));
-    (options.shop, options.engine) = (ShopMode::Off, EngineMode::InProcess);
+    (options.shop, options.engine) = (ShopMode::Off, EngineMode::Given(|data| Box::pin(async move { Engine::in_process(&data).await })));
     options.configuration = Some(Configuration {
         camera: CameraChoice::Demo,
         mic: MicChoice::None,

@@ -68,4 +68,4 @@ pub use keychain::{Keychain, NoAnswer, OsKeychain};
 pub use messages::Language;
 pub use preview::PreviewPicture;
 pub use redact::Redactor;
-pub use studio::{EngineMode, ShopMode, Studio, StudioOptions};
+pub use studio::{EngineMode, ShopMode, StartEngine, Studio, StudioOptions};

@@ -1,6 +1,7 @@
-//! The two programs of an installation, which lie in one folder: `stallcast` with every subcommand, the media process and
-//! the shop among them, and `stallcast-window`. They are two because a system loads what the window needs (WebKit, GTK)
-//! into every process of a program that is linked with it, and because a Windows program either has a terminal or has none.
+//! The three programs of an installation, which lie in one folder: `stallcast` with every subcommand and the local shop,
+//! `stallcast-window`, and `stallcast-engine`, the media process. They are three because a system loads what a program is
+//! linked with into each of its processes (WebKit and GTK; FFmpeg brings 130 libraries), and because a Windows program
+//! either has a terminal or has none. Each that is given the words of another becomes that one.
 
 use crate::error::StudioError;
 use std::env::{consts::EXE_SUFFIX, current_exe};
@@ -9,36 +10,59 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-const COMMANDS: &str = "stallcast";
-const WINDOW: &str = "stallcast-window";
-
-fn beside(here: &Path, name: &str) -> PathBuf {
-    here.with_file_name(format!("{name}{EXE_SUFFIX}"))
+/// One of the three.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Program {
+    Commands,
+    Window,
+    Engine,
 }
 
-/// What media process and shop are started with. A program of another name (a test) is its own.
+impl Program {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Commands => "stallcast",
+            Self::Window => "stallcast-window",
+            Self::Engine => "stallcast-engine",
+        }
+    }
+
+    fn beside(self, here: &Path) -> PathBuf {
+        here.with_file_name(format!("{}{EXE_SUFFIX}", self.name()))
+    }
+
+    /// Where this one lies for a program of the installation. A program of another name (a test) is all three.
+    fn of(self, here: &Path) -> PathBuf {
+        let ours = [Self::Commands, Self::Window, Self::Engine].iter().any(|program| here == program.beside(here));
+        if ours { self.beside(here) } else { here.to_owned() }
+    }
+}
+
+/// What the shop is started with.
 ///
 /// # Errors
 /// The system does not say where this program lies.
 pub(crate) fn of_commands() -> io::Result<PathBuf> {
-    current_exe().map(commands_of)
+    current_exe().map(|here| Program::Commands.of(&here))
 }
 
-fn commands_of(here: PathBuf) -> PathBuf {
-    if here == beside(&here, WINDOW) { beside(&here, COMMANDS) } else { here }
+/// What the media process is started with, by this program of the same installation.
+pub(crate) fn of_engine(exe: &Path) -> PathBuf {
+    Program::Engine.of(exe)
 }
 
-/// Goes on as the window, with these arguments. Returns only where a process cannot change its program: the window then
-/// runs on its own.
+/// Goes on as that program, with these arguments. Returns only where a process cannot change its program: the other one
+/// then runs on its own.
 ///
 /// # Errors
-/// `window_missing`.
-pub(crate) fn become_window(words: &[OsString]) -> Result<ExitCode, StudioError> {
-    let window = beside(&current_exe().map_err(StudioError::internal)?, WINDOW);
-    let mut command = Command::new(&window);
+/// `window_missing`, `program_missing`.
+pub(crate) fn go_on_as(program: Program, words: &[OsString]) -> Result<ExitCode, StudioError> {
+    let path = program.beside(&current_exe().map_err(StudioError::internal)?);
+    let mut command = Command::new(&path);
     command.args(words);
+    let code = if program == Program::Window { "window_missing" } else { "program_missing" };
     let became = crate::process::become_program(command).map(|()| ExitCode::SUCCESS);
-    became.map_err(|error| StudioError::new("window_missing").with("path", window.display()).with("detail", error))
+    became.map_err(|error| StudioError::new(code).with("path", path.display()).with("detail", error))
 }
 
 #[cfg(test)]
@@ -46,12 +70,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_window_starts_its_children_with_the_other_program() {
+    fn the_programs_of_an_installation_find_each_other() {
         let folder = Path::new("any where");
         let file = |name: &str| folder.join(format!("{name}{EXE_SUFFIX}"));
-        assert_eq!(commands_of(file("stallcast-window")), file("stallcast"));
-        for name in ["stallcast", "some_test-1234", "stallcast-window2"] {
-            assert_eq!(commands_of(file(name)), file(name));
+        for name in ["stallcast", "stallcast-window", "stallcast-engine"] {
+            assert_eq!(Program::Commands.of(&file(name)), file("stallcast"));
+            assert_eq!(of_engine(&file(name)), file("stallcast-engine"));
+        }
+        for name in ["some_test-1234", "stallcast-window2"] {
+            assert_eq!(Program::Commands.of(&file(name)), file(name));
+            assert_eq!(of_engine(&file(name)), file(name));
         }
     }
 }

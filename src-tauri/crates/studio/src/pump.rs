@@ -55,8 +55,8 @@ impl Studio {
         let inner = &self.inner;
         if inner.engine.get().is_none() {
             let engine = match inner.options.engine {
-                EngineMode::Child => Engine::attach_or_start(self.data(), &inner.options.exe).await?,
-                EngineMode::InProcess => Engine::in_process(self.data()).await?,
+                EngineMode::Child => Engine::attach_or_start(self.data(), &crate::programs::of_engine(&inner.options.exe)).await?,
+                EngineMode::Given(start) => start(self.data().to_owned()).await?,
             };
             let events = engine.events();
             if inner.engine.set(engine).is_err() {

@@ -14,11 +14,12 @@ use crate::usage::{self, Usage};
 use crate::view::{StudioEvent, StudioView, UiError};
 use secrecy::ExposeSecret;
 use stallcast_clock::{Clock, SystemClock, Tasks};
-use stallcast_engine::Engine;
 use stallcast_engine::protocol::{Configuration, Destination, Event};
+use stallcast_engine::{Engine, EngineError};
 use stallcast_store::Store;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -41,13 +42,17 @@ pub enum ShopMode {
     },
 }
 
+/// Starts the engine of a data folder some other way.
+pub type StartEngine = fn(PathBuf) -> Pin<Box<dyn Future<Output = Result<Engine, EngineError>> + Send>>;
+
 /// Where the media process comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum EngineMode {
     /// A supervised child, or the one that already runs on the folder.
     Child,
-    /// Inside this process: the same code behind the same interface.
-    InProcess,
+    /// What this gives (tests run the same code in-process). The program never calls it: named here, the engine's inside
+    /// and with it every codec would be loaded into the app.
+    Given(StartEngine),
 }
 
 /// How a studio is opened.
@@ -55,7 +60,7 @@ pub enum EngineMode {
 pub struct StudioOptions {
     /// The data folder, absolute.
     pub data: PathBuf,
-    /// This program, for its children.
+    /// This program, for its children: the shop is started with it, the media process with the one beside it.
     pub exe: PathBuf,
     /// Time.
     pub clock: Arc<dyn Clock>,

@@ -86,7 +86,7 @@ pub enum StudioEvent {
     Connections(Vec<ConnectionView>),
     /// Once a second.
     Stats(StatsView),
-    /// Ten times a second while composing.
+    /// Ten times a second while somebody looks at the preview.
     Levels(LevelsView),
     /// Destinations.
     Destinations(Vec<DestinationView>),

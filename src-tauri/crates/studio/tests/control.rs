@@ -295,7 +295,7 @@ async fn an_explanation_whose_picture_died_does_not_last_until_somebody_looks() 
     let died = support::now_ms() as f64;
     // Whoever opens it next finds the shop, which lived on.
     let mut opened = stallcast_studio::StudioOptions::new(data.to_owned(), program());
-    (opened.shop, opened.engine) = (stallcast_studio::ShopMode::At { url: url.clone() }, stallcast_studio::EngineMode::InProcess);
+    (opened.shop, opened.engine) = (stallcast_studio::ShopMode::At { url: url.clone() }, support::in_process());
     opened.configuration = Some(support::small_demo());
     let studio = open(opened).await;
     let item = studio.snapshot().await.bag.remove(0);

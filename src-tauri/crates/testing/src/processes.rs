@@ -40,7 +40,7 @@ impl Process {
 
     fn is_ours(&self) -> bool {
         let program = self.args.first().and_then(|a| Path::new(a).file_name());
-        program.is_some_and(|name| name == "stallcast" || name == "stallcast-window")
+        program.is_some_and(|name| ["stallcast", "stallcast-window", "stallcast-engine"].iter().any(|ours| name == *ours))
     }
 
     /// Its environment as bytes, entries parted by zero bytes; empty if it is gone.

@@ -5,7 +5,7 @@ use anyhow::bail;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-/// Builds `ui/`, then both programs; where the one with the commands is.
+/// Builds `ui/`, then the three programs; where the one with the commands is.
 pub fn all(release: bool) -> anyhow::Result<PathBuf> {
     system::for_build()?;
     ui()?;
@@ -16,8 +16,8 @@ pub fn all(release: bool) -> anyhow::Result<PathBuf> {
     sh::must(sh::cmd("cargo", &args))?;
     let binary = sh::root().join("target").join(if release { "release" } else { "debug" }).join("stallcast");
     if release {
-        for program in [&binary, &binary.with_file_name("stallcast-window")] {
-            no_failpoints(&std::fs::read(program)?)?;
+        for program in ["stallcast", "stallcast-window", "stallcast-engine"] {
+            no_failpoints(&std::fs::read(binary.with_file_name(program))?)?;
         }
     }
     Ok(binary)

@@ -654,6 +654,7 @@ export const en: Record<TextKey, string> = {
   'error.database_broken': 'The database does not open. Move it aside as a backup and open again.',
   'error.database_newer': 'The database was written by a newer version. Use that version.',
   'error.engine_down': 'The media process does not answer and is being restarted. Try again in a moment.',
+  'error.program_missing': 'A program of Stallcast does not start: {path} ({detail}). Install Stallcast again.',
   'error.bad_shop_address': 'This is not the address of a shop. Copy it from the shop page of the other computer, for example http://192.168.1.20:8080.',
   'error.bad_shop_address_public': '{host} is not in this network: the token would go through others without encryption. Use the address of that computer in this network, for example 192.168.1.20.',
   'error.bad_shop_address_trust': '{host} is in the same network, but nothing is encrypted on the way. Turn on “I trust this network” below only if you trust everybody in it.',

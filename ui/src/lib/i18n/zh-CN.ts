@@ -666,6 +666,7 @@ export const zhCN = {
   'error.database_broken': '数据库打不开。把它移开留作备份，再打开一次。',
   'error.database_newer': '数据库是更新的版本写的。用新版打开。',
   'error.engine_down': '画面进程没有回应，正在重启。过一会儿再试。',
+  'error.program_missing': 'Stallcast 的程序 {path} 打不开（{detail}）。请重新安装 Stallcast。',
   'error.bad_shop_address': '这不是店铺地址。到那台电脑的店铺页面上复制，例如 http://192.168.1.20:8080。',
   'error.bad_shop_address_public': '{host} 不在这个网络里，令牌会不加密地经过外面。填那台电脑的局域网地址，例如 192.168.1.20。',
   'error.bad_shop_address_trust': '{host} 在同一个网络里，但传输不加密。信任这个网络里的所有人，才打开下面的“信任这个网络”。',

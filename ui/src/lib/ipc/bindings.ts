@@ -881,7 +881,7 @@ export type StudioEvent =
 { section: "connections"; value: ConnectionView[] } | 
 /**  Once a second. */
 { section: "stats"; value: StatsView } | 
-/**  Ten times a second while composing. */
+/**  Ten times a second while somebody looks at the preview. */
 { section: "levels"; value: LevelsView } | 
 /**  Destinations. */
 { section: "destinations"; value: DestinationView[] } | 

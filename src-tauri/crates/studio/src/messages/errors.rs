@@ -271,6 +271,11 @@ pub(crate) const ERRORS: &[(&str, &str, &str)] = &[
         "The window's program {path} does not start: {detail}. Install Stallcast again, or run a show without a window: `stallcast live`.",
     ),
     (
+        "program_missing",
+        "程序 {path} 打不开：{detail}。请重新安装 Stallcast。",
+        "The program {path} does not start: {detail}. Install Stallcast again.",
+    ),
+    (
         "shop_down",
         "本地店铺起不来：{detail}。请看 logs 文件夹里的 shop.log，再试一次。",
         "The local shop does not start: {detail}. See shop.log in the logs folder and try again.",

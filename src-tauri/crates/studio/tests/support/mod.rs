@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 use stallcast_clock::{Clock, SystemClock};
+use stallcast_engine::Engine;
 use stallcast_engine::protocol::{CameraChoice, Configuration, EncoderChoice, MicChoice};
 use stallcast_media::Canvas;
 use stallcast_shop::{RunningShop, ShopOptions};
@@ -61,10 +62,15 @@ pub fn small_demo() -> Configuration {
     }
 }
 
+/// The media process's code in this one.
+pub fn in_process() -> EngineMode {
+    EngineMode::Given(|data| Box::pin(async move { Engine::in_process(&data).await }))
+}
+
 pub fn options(data: &Path, shop: &RunningShop) -> StudioOptions {
     let mut options = StudioOptions::new(data.to_owned(), std::env::current_exe().expect("this test has a path"));
     options.shop = ShopMode::At { url: shop.url().to_owned() };
-    options.engine = EngineMode::InProcess;
+    options.engine = in_process();
     options.configuration = Some(small_demo());
     options
 }
