@@ -67,6 +67,10 @@ fn a_running_show_is_watched_followed_and_ended_from_outside() -> anyhow::Result
     let finished = show.finish(LIMIT)?;
     assert_eq!(finished.status, Some(0), "{}", finished.log);
     assert!(finished.summary()?["frames_encoded"].as_u64() > Some(0));
+    // Who ended it and who ran it are told the same: all processes together.
+    let memory = |summary: &serde_json::Value| summary["peak_rss_bytes"].as_f64().unwrap_or_default();
+    let (theirs, ours) = (memory(&ended.json()?), memory(finished.summary()?));
+    ensure!((theirs / ours - 1.0).abs() < 0.1, "{theirs} and {ours} bytes");
     let followed = follower.finish(LIMIT)?;
     assert_eq!(followed.status, Some(0), "{}", followed.log);
     packets::read(&desk.work("show.mp4"))?.check_live(360, 640, 15)?;

@@ -72,7 +72,10 @@ impl Studio {
         match question {
             Question::Status => Answer::Status { status: self.account().await },
             Question::End => match self.finish_show().await {
-                Ok(summary) => Answer::Ended { summary },
+                Ok(mut summary) => {
+                    self.count_all_processes(&mut summary, self.shop_cost());
+                    Answer::Ended { summary }
+                }
                 Err(e) => e.into(),
             },
             Question::Bag => match self.candidates("", EVERY).await {

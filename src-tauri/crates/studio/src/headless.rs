@@ -149,9 +149,7 @@ async fn run(
     }
     match summary {
         Ok(mut summary) => {
-            let cost = studio.engine_cost(&summary) + shop_cost + crate::usage::of_process(std::process::id()).unwrap_or_default();
-            summary.cpu_s = cost.cpu_s;
-            summary.peak_rss_bytes = cost.peak_rss_bytes;
+            studio.count_all_processes(&mut summary, shop_cost);
             watch.see_files(&summary.recordings, &summary.clean_feeds);
             summary.recordings = std::mem::take(&mut watch.recordings);
             summary.clean_feeds = std::mem::take(&mut watch.clean_feeds);

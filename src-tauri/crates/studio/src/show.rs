@@ -4,7 +4,7 @@ use crate::args::clean_of;
 use crate::error::StudioError;
 use crate::hub::{Pressed, on_air};
 use crate::studio::Studio;
-use crate::usage::Usage;
+use crate::usage::{self, Usage};
 use crate::view::{StudioEvent, UiError};
 use stallcast_engine::protocol::{Command, Destination, EncoderLimits, EngineState, Event, GoLive, Recording, Reply, State, Summary};
 use std::path::PathBuf;
@@ -175,8 +175,11 @@ impl Studio {
         self.hub().picture().state.clone()
     }
 
-    pub(crate) fn engine_cost(&self, summary: &Summary) -> Usage {
-        self.hub().engine_cost(summary)
+    /// The media process's summary counts itself: what died before it, the shop and this process are added. The shop's cost
+    /// is read while it lives.
+    pub(crate) fn count_all_processes(&self, summary: &mut Summary, shop: Usage) {
+        let cost = self.hub().engine_cost(summary) + shop + usage::of_process(std::process::id()).unwrap_or_default();
+        (summary.cpu_s, summary.peak_rss_bytes) = (cost.cpu_s, cost.peak_rss_bytes);
     }
 
     /// The show row follows the media process: the first acceptance makes it live, on our side and on the platform's.
