@@ -18,7 +18,7 @@ use std::time::Duration;
 
 /// How long a block waits for sound that a driver delivers late, after the program time it belongs to is over.
 const PATIENCE: i64 = 150 * NANOS_PER_MS;
-/// Longest sleep of the thread.
+/// Between two looks for sound that is late.
 const NAP: i64 = 8 * NANOS_PER_MS;
 /// Samples by which one block may be stretched to follow a D that grew: 0.5 %, not heard.
 const STRETCH: i64 = 5;
@@ -183,8 +183,7 @@ impl Desk {
             while self.is_due() {
                 self.block();
             }
-            let wake = Pts(self.due().0.min(timing::now().0 + NAP).max(timing::now().0 + NANOS_PER_MS));
-            timing::sleep_until(wake);
+            timing::sleep_until(self.wake(timing::now()));
         }
         self.finish();
     }
@@ -228,6 +227,17 @@ impl Desk {
     fn due(&self) -> Pts {
         let end = Pts::from_ticks(self.next + BLOCK, SAMPLE_RATE);
         end + if self.source.is_some() { PATIENCE } else { 0 }
+    }
+
+    /// When to look again: a block is not made before it begins, and its sound has mostly come by then; late sound is looked for.
+    fn wake(&self, now: Pts) -> Pts {
+        let begins = Pts::from_ticks(self.next, SAMPLE_RATE);
+        let wake = match &self.source {
+            None => self.due(),
+            Some(_) if begins > now => begins,
+            Some(_) => self.due().min(now + NAP),
+        };
+        wake.max(now + NANOS_PER_MS)
     }
 
     fn is_due(&self) -> bool {

@@ -1,9 +1,13 @@
 //! Bounded queues. Each has a limit in items, time or bytes, a written overflow policy and a counter.
 
-use crate::{Packet, Pts, Track};
+use crate::{NANOS_PER_MS, Packet, Pts, Track};
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+/// Sound wakes a waiting reader only once this much of it waits: it leaves with a picture, and for each block a thread
+/// would wake for nothing.
+const SOUND_ALONE: i64 = 100 * NANOS_PER_MS;
 
 /// What a wait on a queue ended with.
 #[derive(Debug)]
@@ -79,7 +83,8 @@ impl PacketQueue {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a packet. Never blocks. On overflow the policy above applies.
+    /// Adds a packet. Never blocks. On overflow the policy above applies. A waiting reader is woken by every picture, and by
+    /// sound that has waited for 100 ms.
     pub fn push(&self, packet: Arc<Packet>) {
         let mut state = self.lock();
         if state.closed {
@@ -112,10 +117,14 @@ impl PacketQueue {
                 state.dropped_audio += 1;
             }
         }
+        let since = packet.dts - state.items.front().map_or(packet.dts, |first| first.dts);
+        let wakes = packet.track == Track::Video || since >= SOUND_ALONE;
         state.bytes += packet.payload.len();
         state.items.push_back(packet);
         drop(state);
-        self.shared.ready.notify_one();
+        if wakes {
+            self.shared.ready.notify_one();
+        }
     }
 
     /// Waits up to `timeout` for the oldest packet.
@@ -316,6 +325,29 @@ mod tests {
         let video: Vec<i64> = left.iter().filter(|(t, _)| *t == Track::Video).map(|(_, ms)| *ms).collect();
         assert_eq!(video, [280, 300], "after a drop a decoder must start at a keyframe");
         assert_eq!(queue.dropped(), (14, 0));
+    }
+
+    #[test]
+    fn a_reader_is_woken_by_pictures_and_by_sound_that_has_waited() {
+        let queue = PacketQueue::new(Duration::from_secs(1), 1 << 20);
+        let reader = queue.clone();
+        // Whoever looks gets it at once.
+        queue.push(packet(Track::Audio, 0, true));
+        assert_eq!(drain(&queue), [(Track::Audio, 0)]);
+        let waiting = std::thread::spawn(move || {
+            let Taken::Item(first) = reader.pop(Duration::from_secs(60)) else { return None };
+            Some((first.dts.as_ms(), drain(&reader).len()))
+        });
+        // Five blocks wait, the sixth wakes: 100 ms without a picture.
+        let begun = Instant::now();
+        (0..=5).for_each(|n| queue.push(packet(Track::Audio, 20 * n, true)));
+        let (first, _) = waiting.join().ok().flatten().expect("it is woken");
+        assert!(first == 0 && begun.elapsed() < Duration::from_secs(30), "woken, not timed out");
+        let reader = queue.clone();
+        let waiting = std::thread::spawn(move || matches!(reader.pop(Duration::from_secs(60)), Taken::Item(_)));
+        drain(&queue);
+        queue.push(packet(Track::Video, 120, true));
+        assert!(waiting.join().unwrap_or(false) && begun.elapsed() < Duration::from_secs(30));
     }
 
     #[test]

@@ -17,6 +17,8 @@ const SOUND_AHEAD: i64 = NANOS_PER_SEC / 2;
 const SOUND_MOST: i64 = 2 * NANOS_PER_SEC;
 /// Where the sound lies further behind the picture in the file, there is none: silence takes its place.
 const INTERLEAVE: i64 = NANOS_PER_SEC;
+/// Sound is handed over this early: with the picture before it, so that no thread wakes for a block of sound alone.
+const SOUND_EARLY: i64 = 50 * NANOS_PER_MS;
 /// A piece this late is left out.
 const TOO_LATE: i64 = NANOS_PER_SEC / 2;
 /// A picture that is not followed by another is given again so often: it holds, the camera is not lost.
@@ -196,7 +198,7 @@ impl Player {
             *last = last.at(now);
             self.outlets.ring.push(last.clone());
         }
-        while let Some(block) = self.sounds.pop_front_if(|block| block.pts <= now) {
+        while let Some(block) = self.sounds.pop_front_if(|block| block.pts <= now + SOUND_EARLY) {
             if audio {
                 self.outlets.queue.push(block);
             }

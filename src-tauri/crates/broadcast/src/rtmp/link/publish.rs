@@ -8,6 +8,8 @@ use crate::SinkEvent;
 use stallcast_media::{Packet, Track, VideoConfig};
 use std::time::{Duration, Instant};
 
+/// Longest wait for a packet: pictures come more often, and with each the server's words are read too.
+const QUIET: Duration = Duration::from_millis(50);
 /// Bytes wait and none is acknowledged for this long: the peer or the link is gone.
 const STUCK: Duration = Duration::from_millis(3500);
 /// As [`AGE`] for the first session: nothing of the show is left out.
@@ -62,7 +64,7 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
                 Ok(_) => {}
                 Err(trouble) => return self.broken(&trouble),
             }
-            let mut patience = if live.wants_write() { Duration::ZERO } else { TURN };
+            let mut patience = if live.wants_write() { Duration::ZERO } else { QUIET };
             // A picture and the sound that waited for it leave together.
             while live.pending() < OUT
                 && let Some(packet) = self.feed.next(patience)
