@@ -18,7 +18,7 @@ const SOUND_MOST: i64 = 2 * NANOS_PER_SEC;
 /// Where the sound lies further behind the picture in the file, there is none: silence takes its place.
 const INTERLEAVE: i64 = NANOS_PER_SEC;
 /// Sound is handed over this early: with the picture before it, so that no thread wakes for a block of sound alone.
-const SOUND_EARLY: i64 = 50 * NANOS_PER_MS;
+pub(super) const SOUND_EARLY: i64 = 50 * NANOS_PER_MS;
 /// A piece this late is left out.
 const TOO_LATE: i64 = NANOS_PER_SEC / 2;
 /// A picture that is not followed by another is given again so often: it holds, the camera is not lost.
