@@ -37,7 +37,7 @@ impl Studio {
             };
             if let Err(e) = &result {
                 // Whoever looks is told in a sentence; this line is for the log file.
-                tracing::warn!(error = %e, "the studio does not open");
+                tracing::info!(error = %e, "the studio does not open");
             }
             let done = result.is_ok();
             self.tell_opened(result);
