@@ -23,7 +23,7 @@ pub enum EngineError {
         /// The system's own words, for the log.
         detail: String,
     },
-    /// The program of the media process is not there, or is none.
+    /// The program of the media process is not there, or may not be run.
     #[error("{}: {detail}", path.display())]
     Missing {
         /// Where it should lie.

@@ -11,6 +11,7 @@ pub(crate) use os::{kill, leave_session, shut_down_signal};
 
 use crate::error::EngineError;
 use std::fs::OpenOptions;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -37,14 +38,18 @@ pub(crate) struct Child {
 impl Child {
     /// Starts `exe engine --data DIR` with nothing inherited but the environment.
     pub(crate) fn start(exe: &Path, data: &Path) -> Result<Self, EngineError> {
-        let missing = |e: std::io::Error| EngineError::Missing { path: exe.to_owned(), detail: e.to_string() };
+        let refused = |e: std::io::Error| match e.kind() {
+            ErrorKind::NotFound | ErrorKind::PermissionDenied => EngineError::Missing { path: exe.to_owned(), detail: e.to_string() },
+            // No process or memory to be had just now: another installation would not help.
+            _ => EngineError::Start { detail: format!("{}: {e}", exe.display()) },
+        };
         let mut command = tokio::process::Command::new(exe);
         command.arg("engine").arg("--data").arg(data).env(CHILD_MARK, "1");
         // Logging is the child's own; here goes what the loader or a native library says when it dies.
         let last_words = last_words(data).map_or_else(Stdio::null, Stdio::from);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(last_words).kill_on_drop(false);
         os::prepare(&mut command);
-        let mut child = command.spawn().map_err(missing)?;
+        let mut child = command.spawn().map_err(refused)?;
         let pid = child.id().unwrap_or_default();
         let (tell, exit) = watch::channel(None);
         tokio::spawn(async move {
