@@ -46,7 +46,7 @@ pub trait VideoSource: Send {
 /// An opened sound source that delivers on its own thread.
 pub trait AudioSource: Send {
     /// Takes all blocks that arrived since the last call, oldest first, stamped with the monotonic instant of their
-    /// first sample. Never blocks. The source's buffer holds at least 2 s; what overflows is counted by the source.
+    /// first sample; sound of a file may come 50 ms before it. Never blocks. The source's buffer holds at least 2 s; what overflows is counted by the source.
     fn take(&mut self) -> Vec<AudioBlock>;
     /// Human name, shown as text.
     fn name(&self) -> String;
