@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
+/// How long a device that is waited for anyway may hold up whoever opens it.
+const FIRST_TRY: Duration = Duration::from_millis(500);
 /// How often the watch looks.
 const LOOK_EVERY: i64 = 50 * NANOS_PER_MS;
 
@@ -61,9 +63,24 @@ pub(crate) fn keep(device: &Arc<impl Device>, limit: Duration, hangs_after: i64)
             return Err(Trouble::new(SourceErrorKind::Unusable, "it opens but delivers nothing that can be used"));
         }
     }
+    watch_over(device, worker, hangs_after, false).map_err(no_thread)
+}
+
+/// Keeps a device that may not be there yet: it is lost until it delivers, and is tried for ever.
+pub(crate) fn keep_trying(device: &Arc<impl Device>, hangs_after: i64) -> Result<Worker, Trouble> {
+    let no_thread = |e: std::io::Error| Trouble::new(SourceErrorKind::Unusable, e);
+    let (worker, outcome) = send(device).map_err(no_thread)?;
+    let lost = !matches!(outcome.recv_timeout(FIRST_TRY), Ok(Ok(())));
+    if lost {
+        device.tell(true);
+    }
+    watch_over(device, worker, hangs_after, lost).map_err(no_thread)
+}
+
+fn watch_over(device: &Arc<impl Device>, worker: Worker, hangs_after: i64, lost: bool) -> std::io::Result<Worker> {
     let watched = Arc::clone(device);
     let name = format!("w-{}", device.thread_name());
-    Worker::spawn(&name, move |halt| watch(&watched, worker, hangs_after, &halt)).map_err(no_thread)
+    Worker::spawn(&name, move |halt| watch(&watched, worker, hangs_after, lost, &halt))
 }
 
 fn send(device: &Arc<impl Device>) -> std::io::Result<(Worker, Receiver<Result<(), Trouble>>)> {
@@ -81,10 +98,12 @@ fn send(device: &Arc<impl Device>) -> std::io::Result<(Worker, Receiver<Result<(
     Ok((worker, outcome))
 }
 
-fn watch(device: &Arc<impl Device>, worker: Worker, hangs_after: i64, halt: &Halt) {
+fn watch(device: &Arc<impl Device>, worker: Worker, hangs_after: i64, lost: bool, halt: &Halt) {
     let mut worker = Some(worker);
     let mut stuck: Vec<Ended> = Vec::new();
-    let mut watch = Watch::new(now(), device.delivered(), hangs_after);
+    // Counted from before what came meanwhile, so that it is noticed.
+    let delivered = if lost { 0 } else { device.delivered() };
+    let mut watch = Watch::new(now(), delivered, hangs_after, lost);
     while !halt.wait_until(now() + LOOK_EVERY) {
         stuck.retain(|ended| !ended.is_set());
         let working = worker.as_ref().is_some_and(|worker| !worker.is_over());

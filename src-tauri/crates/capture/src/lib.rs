@@ -54,6 +54,22 @@ pub fn open_mic(id: Option<&str>) -> Result<Box<dyn AudioSource>, SourceError> {
     mic::open(id).map(|source| Box::new(source) as _)
 }
 
+/// The same camera when a show goes on in a new process: if it cannot be had now it is lost, and tried for ever.
+///
+/// # Errors
+/// The OS has no room for its threads.
+pub fn wait_for_camera(id: Option<&str>, canvas: Canvas) -> Result<Box<dyn VideoSource>, SourceError> {
+    camera::wait(camera::door::of_this_system(), id, canvas).map(|source| Box::new(source) as _)
+}
+
+/// The same microphone when a show goes on in a new process: if it cannot be had now it is lost, and tried for ever.
+///
+/// # Errors
+/// The OS has no room for its threads.
+pub fn wait_for_mic(id: Option<&str>) -> Result<Box<dyn AudioSource>, SourceError> {
+    mic::wait(id).map(|source| Box::new(source) as _)
+}
+
 /// Opens a media file for its picture, its sound or both. Both tracks share one clock and are looped together at the
 /// longer one; `start` is the monotonic instant of the file's time 0.
 ///

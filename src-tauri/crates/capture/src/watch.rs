@@ -47,12 +47,12 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// A device that was opened now and has delivered so much.
-    pub(crate) fn new(now: Pts, delivered: u64, hangs_after: i64) -> Self {
+    /// A device that was opened now and has delivered so much; `lost`: said to be so already.
+    pub(crate) fn new(now: Pts, delivered: u64, hangs_after: i64, lost: bool) -> Self {
         let started = delivered > 0;
         // The first sound of some servers takes its time.
         let last = if started { now } else { now + (START_LIMIT - LOST_AFTER) };
-        Self { hangs_after, delivered, last, opened: now, lost: false, started }
+        Self { hangs_after, delivered, last, opened: now, lost, started }
     }
 
     /// To be called several times a second.
@@ -101,7 +101,7 @@ mod tests {
         fn new() -> Self {
             Self {
                 clock: ManualClock::new(0),
-                watch: Watch::new(Pts(0), 1, LOST_AFTER),
+                watch: Watch::new(Pts(0), 1, LOST_AFTER, false),
                 sight: Sight { delivered: 1, working: true, stuck: 0 },
                 log: vec![],
             }
@@ -183,15 +183,30 @@ mod tests {
     }
 
     #[test]
+    fn a_device_that_is_not_there_yet_is_tried_for_ever_and_back_once_it_delivers() {
+        let mut post = Post { watch: Watch::new(Pts(0), 0, LOST_AFTER, true), ..Post::new() };
+        post.sight = Sight { delivered: 0, working: false, stuck: 0 };
+        for _ in 0..30 {
+            post.pass(1000, false);
+            post.sight.working = false;
+        }
+        assert!(post.orders().len() >= 29 && post.orders().iter().all(|o| *o == Order::Reopen), "{:?}", post.orders());
+        post.log.clear();
+        post.sight.working = true;
+        post.pass(1000, true);
+        assert_eq!(post.orders(), [Order::TellBack]);
+    }
+
+    #[test]
     fn a_slow_starter_is_given_time_and_a_short_gap_is_mended_unheard() {
-        let mut post = Post { watch: Watch::new(Pts(0), 0, LOST_AFTER / 2), ..Post::new() };
+        let mut post = Post { watch: Watch::new(Pts(0), 0, LOST_AFTER / 2, false), ..Post::new() };
         post.sight.delivered = 0;
         post.pass(2500, false).pass(5000, true);
         assert!(post.log.is_empty(), "{:?}", post.log);
         post.pass(700, false).pass(5000, true);
         assert_eq!(post.orders(), [Order::Reopen]);
         // One that never starts is lost in the end.
-        let mut post = Post { watch: Watch::new(Pts(0), 0, LOST_AFTER / 2), ..Post::new() };
+        let mut post = Post { watch: Watch::new(Pts(0), 0, LOST_AFTER / 2, false), ..Post::new() };
         post.sight.delivered = 0;
         post.pass(3500, false);
         assert_eq!(post.orders(), [Order::TellLost, Order::Reopen]);

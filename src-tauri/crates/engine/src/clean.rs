@@ -3,13 +3,13 @@
 
 use crate::encode::{EncoderThread, Outlets, Picture, Sink};
 use crate::feed::Feed;
+use crate::finishing::Finishing;
 use crate::hub::Hub;
 use crate::protocol::Recording;
 use crate::relay::{PictureEncoder, Relay};
 use crate::show::{FILE_LIMIT, FLUSH_LIMIT};
 use crate::sound::Done;
 use stallcast_broadcast::{FileEvent, RecordError, RecordingSink};
-use stallcast_clock::spawn_thread;
 use stallcast_libav::{LibavError, VideoEncoder, VideoSettings, X264_LIGHT};
 use stallcast_media::{AudioConfig, Counters, Health, HealthCode, StreamConfig};
 use std::path::{Path, PathBuf};
@@ -37,6 +37,7 @@ pub(crate) struct CleanFeed {
     /// Of the show: where the program takes it from, and whose sound it shares.
     feed: Feed,
     show: Outlets,
+    finishing: Finishing,
     hub: Hub,
     running: Option<Running>,
     files: Vec<PathBuf>,
@@ -54,7 +55,7 @@ struct Running {
 }
 
 impl Running {
-    /// Blocks until the encoder is empty and the file is whole, within the limits of a show's end.
+    /// Blocks until the encoder is empty and the file is whole.
     fn finish(self) {
         if !self.done.wait(FLUSH_LIMIT) {
             tracing::error!(path = %self.path.display(), "the encoder of the clean feed did not flush in time");
@@ -69,13 +70,14 @@ impl Running {
 
 impl CleanFeed {
     /// `settings` are the show's, before its destinations have limited them.
-    pub(crate) fn new(settings: VideoSettings, audio: AudioConfig, feed: &Feed, show: &Outlets, hub: Hub) -> Self {
+    pub(crate) fn new(settings: VideoSettings, audio: AudioConfig, feed: &Feed, show: &Outlets, finishing: Finishing, hub: Hub) -> Self {
         let settings = VideoSettings { kbps: settings.kbps / 100 * RATE_PERCENT, keyframe_s: 2, low_latency: false, ..settings };
         Self {
             settings,
             audio,
             feed: feed.clone(),
             show: show.clone(),
+            finishing,
             hub,
             running: None,
             files: Vec::new(),
@@ -133,7 +135,7 @@ impl CleanFeed {
     /// Finishes the running file in the background.
     pub(crate) fn stop(&mut self) {
         let Some(running) = self.let_go() else { return };
-        if spawn_thread("clean:finish", move || running.finish()).is_err() {
+        if self.finishing.spawn("clean:finish", move || running.finish()).is_err() {
             tracing::error!("no thread to finish the clean feed; its file stays as it is and plays");
         }
     }

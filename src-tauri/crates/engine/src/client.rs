@@ -109,7 +109,7 @@ impl Connection {
     }
 
     async fn request(&self, command: Command, attachment: Bytes) -> Outcome {
-        if self.is_foreign() && !matches!(command, Command::Snapshot | Command::End) {
+        if self.is_foreign() && !matches!(command, Command::Snapshot | Command::End | Command::Quit) {
             return Err(EngineError::Version { theirs: self.version });
         }
         let id = self.next.fetch_add(1, Ordering::Relaxed);

@@ -3,11 +3,14 @@
 use crate::encoders::Encoders;
 use crate::error::failure;
 use crate::feed::{Delay, PreviewWish};
+use crate::finishing::Finishing;
 use crate::hub::Hub;
 use crate::preview::Preview;
 use crate::program::{Parts, Program};
 use crate::progress::Progress;
-use crate::protocol::{Command, Configuration, EngineState, Event, Failure, GoLive, Overlay, Reply, Snapshot, State, Stats, Summary};
+use crate::protocol::{
+    Command, Configuration, EngineState, Event, Failure, GoLive, Overlay, Recording, Reply, Snapshot, State, Stats, Summary,
+};
 use crate::rates::Rates;
 use crate::show::{Phase, Show, ShowParts};
 use crate::sound::Sound;
@@ -21,6 +24,13 @@ use std::time::{Duration, Instant};
 
 /// A show that nobody looks after ends after this time.
 const GRACE: Duration = Duration::from_secs(600);
+/// Without a show, devices that nobody looks at are let go of after this time: an app that restarts is quicker.
+const STAGE_GRACE: Duration = Duration::from_secs(10);
+/// And the process ends.
+const IDLE_GRACE: Duration = Duration::from_secs(60);
+/// Longest wait of the process's end for recordings that are being finished. What is not plain by then plays as it is, and the
+/// next start finishes it.
+const FILES_LIMIT: Duration = Duration::from_secs(60);
 /// Called with the name of the part when a show stands still: the process is to be replaced.
 pub(crate) type OnStuck = Box<dyn Fn(&'static str) + Send>;
 
@@ -50,6 +60,9 @@ pub(crate) struct Director {
     encoders: Encoders,
     stage: Option<Stage>,
     show: Option<Show>,
+    /// What the running show was started with.
+    go: Option<GoLive>,
+    finishing: Finishing,
     progress: Progress,
     on_stuck: OnStuck,
     overlay: Overlay,
@@ -58,7 +71,8 @@ pub(crate) struct Director {
     muted: bool,
     wish: PreviewWish,
     grace: Duration,
-    lonely_since: Option<Instant>,
+    /// Since when no client is attached.
+    alone_since: Option<Instant>,
     ending: bool,
     told: Option<State>,
     stats: Option<Stats>,
@@ -82,6 +96,8 @@ impl Director {
             encoders: Encoders::default(),
             stage: None,
             show: None,
+            go: None,
+            finishing: Finishing::default(),
             progress: Progress::default(),
             on_stuck,
             overlay: Overlay::default(),
@@ -89,7 +105,7 @@ impl Director {
             muted: false,
             wish: PreviewWish::default(),
             grace: GRACE,
-            lonely_since: None,
+            alone_since: None,
             ending: false,
             told: None,
             stats: None,
@@ -103,6 +119,7 @@ impl Director {
     pub(crate) fn carry_out(&mut self, command: Command, attachment: &Bytes) -> Result<Reply, Failure> {
         match command {
             Command::Configure(configuration) => self.configure(configuration)?,
+            Command::Restore(configuration) => self.restore(configuration)?,
             Command::SetOverlay(overlay) => self.set_overlay(overlay, attachment),
             Command::GoLive(go) => self.go_live(go)?,
             Command::SetMuted { muted } => {
@@ -118,19 +135,28 @@ impl Director {
             Command::StopCleanFeed => self.show_now()?.stop_clean_feed(),
             Command::SetGrace { seconds } => self.grace = Duration::from_secs(seconds),
             Command::Snapshot => return Ok(Reply::Snapshot(self.snapshot())),
+            Command::Handover => return Ok(Reply::Handover { show: self.handover() }),
             Command::End => return self.end().map(Reply::Ended).ok_or_else(|| failure("not_live", &[])),
             Command::Quit => {}
         }
         Ok(Reply::Done)
     }
 
-    /// Ends the show if there is one, then everything.
+    /// Ends the show if there is one, then everything. Blocks until its files are finished, a minute at most.
     pub(crate) fn close(&mut self) {
         if let Some(summary) = self.end() {
             self.hub.event(Event::Ended(summary));
         }
         self.stage = None;
         self.tell_state();
+        if !self.finishing.wait(FILES_LIMIT) {
+            tracing::warn!("a recording is still being finished; the next start goes on with it");
+        }
+    }
+
+    /// Nobody has been attached for so long that this process serves no one.
+    pub(crate) fn is_forgotten(&self) -> bool {
+        self.show.is_none() && self.alone_for() >= IDLE_GRACE.min(self.grace)
     }
 
     fn show_now(&mut self) -> Result<&mut Show, Failure> {
@@ -155,7 +181,7 @@ impl Director {
         }
         // Another canvas: the old stage lets go of its devices first.
         let before = self.stage.take().map(|stage| stage.configuration.clone());
-        match self.build(&wanted) {
+        match sources::open(&wanted).and_then(|opened| self.build(&wanted, opened)) {
             Ok(stage) => {
                 self.stage = Some(stage);
                 self.apply_overlay();
@@ -164,7 +190,7 @@ impl Director {
             Err(refused) => {
                 // What was there before is better than nothing.
                 if let Some(before) = before {
-                    match self.build(&before) {
+                    match sources::open(&before).and_then(|opened| self.build(&before, opened)) {
                         Ok(stage) => self.stage = Some(stage),
                         Err(e) => tracing::warn!(code = e.code, "the earlier sources do not open again"),
                     }
@@ -175,8 +201,21 @@ impl Director {
         }
     }
 
-    fn build(&self, wanted: &Configuration) -> Result<Stage, Failure> {
-        let Opened { camera, mic, mic_name } = sources::open(wanted)?;
+    /// A show goes on without a camera, so it can begin again without one.
+    fn restore(&mut self, wanted: Configuration) -> Result<(), Failure> {
+        if self.stage.is_some() {
+            return self.configure(wanted);
+        }
+        sources::check(&wanted)?;
+        self.encoders.look_for(&wanted, &self.data);
+        let stage = self.build(&wanted, sources::open_patiently(&wanted)?)?;
+        self.stage = Some(stage);
+        self.apply_overlay();
+        Ok(())
+    }
+
+    fn build(&self, wanted: &Configuration, opened: Opened) -> Result<Stage, Failure> {
+        let Opened { camera, mic, mic_name } = opened;
         let internal = |e: std::io::Error| failure("internal", &[("detail", &e)]);
         let (camera_name, demo, delay) = (camera.name(), camera.is_demo(), Delay::default());
         let preview = Preview::start(self.wish.clone(), self.hub.clone()).map_err(internal)?;
@@ -295,12 +334,14 @@ impl Director {
             program: &stage.program,
             sound: &stage.sound,
             encoders: &self.encoders,
+            finishing: &self.finishing,
             hub: self.hub.clone(),
         };
-        self.show = Some(Show::start(go, &parts)?);
+        self.show = Some(Show::start(go.clone(), &parts)?);
+        self.go = Some(go);
         self.progress = Progress::default();
         self.rates = Rates::default();
-        self.lonely_since = None;
+        self.alone_since = None;
         Ok(())
     }
 
@@ -311,6 +352,7 @@ impl Director {
         self.tell(closing);
         let summary = show.end();
         self.ending = false;
+        (self.go, self.alone_since) = (None, None);
         self.rates = Rates::default();
         self.tell_state();
         Some(summary)
@@ -318,6 +360,7 @@ impl Director {
 
     /// Ten times a second: links, times, figures.
     pub(crate) fn look(&mut self) {
+        self.look_who_is_there();
         if let Some(show) = &mut self.show {
             show.look();
             if let Some(part) = self.progress.stuck(Instant::now(), show.counters()) {
@@ -328,7 +371,7 @@ impl Director {
             if over {
                 tracing::info!("the time of the show is over");
             }
-            let lonely = self.is_lonely();
+            let lonely = self.alone_for() >= self.grace;
             if lonely {
                 tracing::warn!("nobody looks after the show; it ends");
             }
@@ -345,12 +388,24 @@ impl Director {
         }
     }
 
-    fn is_lonely(&mut self) -> bool {
+    fn look_who_is_there(&mut self) {
         if self.hub.clients() > 0 {
-            self.lonely_since = None;
-            return false;
+            self.alone_since = None;
+            return;
         }
-        self.lonely_since.get_or_insert_with(Instant::now).elapsed() >= self.grace
+        if self.alone_since.is_none() {
+            self.alone_since = Some(Instant::now());
+            // Pictures and levels for nobody cost as much as for somebody. Who attaches asks for them.
+            self.wish.set(0, 0);
+        }
+        if self.show.is_none() && self.stage.is_some() && self.alone_for() >= STAGE_GRACE.min(self.grace) {
+            tracing::info!("nobody looks; camera and microphone are let go of");
+            self.stage = None;
+        }
+    }
+
+    fn alone_for(&self) -> Duration {
+        self.alone_since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     fn counters(&self) -> Option<&Counters> {
@@ -443,6 +498,14 @@ impl Director {
             self.told = Some(steady);
             self.hub.event(Event::State(state));
         }
+    }
+
+    fn handover(&self) -> Option<GoLive> {
+        let (show, go) = (self.show.as_ref()?, self.go.clone()?);
+        // A new part follows the one that is being written.
+        let file = |path: Option<PathBuf>| path.map(|path| Recording { path, overwrite: false });
+        let for_s = show.time_left().map(|left| left.as_secs().max(1));
+        Some(GoLive { recording: file(show.recording()), clean_feed: file(show.clean().path()), for_s, ..go })
     }
 
     fn snapshot(&self) -> Snapshot {

@@ -13,6 +13,7 @@ mod encode;
 mod encoders;
 mod error;
 mod feed;
+mod finishing;
 mod guard;
 mod hub;
 mod leftovers;

@@ -28,8 +28,9 @@ pub(crate) struct Exit {
     pub(crate) text: String,
 }
 
-/// A process that this one started. It is reaped as soon as it ends, and lives on when this is dropped.
-#[derive(Debug)]
+/// A process that this one started. It is reaped as soon as it ends, and lives on when this is dropped. Clones are the same
+/// process.
+#[derive(Debug, Clone)]
 pub(crate) struct Child {
     pid: u32,
     exit: watch::Receiver<Option<Exit>>,

@@ -2,7 +2,7 @@
 //!
 //! One message: `u32` little-endian length of the JSON, `u32` length of the attachment, the JSON, the attachment.
 //! Requests carry an `id` that their reply repeats; events come unasked. The first message each way is [`Hello`]; a
-//! client of another [`VERSION`] may only observe and send [`Command::End`]. Pictures are attachments, never JSON.
+//! client of another [`VERSION`] may only observe, send [`Command::End`], and [`Command::Quit`] while no show runs. Pictures are attachments, never JSON.
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -60,6 +60,9 @@ pub enum Command {
     /// Opens sources and starts the program clock (preview runs, nothing is pushed). Replaces an earlier configuration;
     /// while live only sources may change.
     Configure(Configuration),
+    /// The same after this process took over from one that died: a device that does not open is waited for, behind a slate
+    /// and silence. Never refused for a source.
+    Restore(Configuration),
     /// Replaces all overlays of the program. Attachment: the card's picture bytes (PNG, JPEG or SVG), empty for none or
     /// unchanged (same `picture_key`).
     SetOverlay(Overlay),
@@ -86,13 +89,17 @@ pub enum Command {
     StartCleanFeed(Recording),
     /// Ends the clean feed, finishing its file.
     StopCleanFeed,
-    /// The engine ends the show by itself if no client is connected for this long. Default 600 s.
+    /// The engine ends the show by itself if no client is connected for this long. Default 600 s. Without a show it lets go of
+    /// its devices after ten seconds and ends after a minute, or after this time if it is shorter.
     SetGrace {
         /// Seconds.
         seconds: u64,
     },
     /// Everything as it stands now, for a client that attaches.
     Snapshot,
+    /// The running show as it would have to be started again, with its keys: for the client that will do so if this process
+    /// dies.
+    Handover,
     /// Ends the show: flushes encoders, finishes files, closes destinations. The reply carries the summary. The
     /// process stays, ready for another show.
     End,
@@ -289,7 +296,7 @@ pub struct Recording {
 }
 
 /// Successful answers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "reply", rename_all = "snake_case")]
 #[expect(clippy::large_enum_variant, reason = "snapshots are rare: one when a client attaches")]
 pub enum Reply {
@@ -297,6 +304,11 @@ pub enum Reply {
     Done,
     /// For [`Command::Snapshot`].
     Snapshot(Snapshot),
+    /// For [`Command::Handover`]; `None` while no show runs.
+    Handover {
+        /// Its files are the parts being written, its time is what is left of it.
+        show: Option<GoLive>,
+    },
     /// For [`Command::End`].
     Ended(Summary),
 }

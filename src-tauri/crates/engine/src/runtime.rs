@@ -98,6 +98,10 @@ fn direct(director: &mut Director, incoming: &Receiver<Order>, stop: &Cancellati
         }
         if look <= Instant::now() {
             director.look();
+            if director.is_forgotten() {
+                tracing::info!("nobody is attached any more; the media process ends");
+                return director.close();
+            }
             // Not `+=`: a command that took seconds is not made up for.
             look = Instant::now() + LOOK;
         }

@@ -1,6 +1,6 @@
 use crate::error::{EngineError, failure};
 use crate::hub::{Mailbox, News};
-use crate::protocol::{Command, Event, Hello, Message, Request, VERSION};
+use crate::protocol::{Command, EngineState, Event, Hello, Message, Reply, Request, VERSION};
 use crate::runtime::Runtime;
 use crate::socket::{Listener, Stream};
 use crate::wire;
@@ -68,11 +68,20 @@ async fn client(stream: Stream, runtime: &Runtime, stop: CancellationToken) -> R
 async fn requests(from: &mut ReadHalf<Stream>, runtime: &Runtime, mailbox: &Mailbox, same_version: bool) -> Result<(), EngineError> {
     while let Some((request, attachment)) = next_request(from, mailbox).await? {
         let Some(command) = request.command else { continue };
-        let may = same_version || matches!(command, Command::Snapshot | Command::End);
+        let may = same_version || matches!(command, Command::Snapshot | Command::End) || is_quit_without_show(&command, runtime).await;
         let result = if may { runtime.order(command, attachment).await } else { Err(failure("version", &[("theirs", &VERSION)])) };
         mailbox.reply(request.id, result);
     }
     Ok(())
+}
+
+/// An app of another version may make room for its own media process, but not by ending a show unasked.
+async fn is_quit_without_show(command: &Command, runtime: &Runtime) -> bool {
+    if !matches!(command, Command::Quit) {
+        return false;
+    }
+    let now = runtime.order(Command::Snapshot, bytes::Bytes::new()).await;
+    matches!(now, Ok(Reply::Snapshot(snapshot)) if matches!(snapshot.state.engine, EngineState::Idle | EngineState::Ready))
 }
 
 struct Understood {

@@ -69,6 +69,30 @@ pub(crate) fn open(wanted: &Configuration) -> Result<Opened, Failure> {
     Ok(Opened { camera, mic: part.mic, mic_name: part.mic_name })
 }
 
+/// Opens both, and never fails for want of a device: it is waited for, behind a slate and silence. A file that cannot be read
+/// any more gives neither picture nor sound.
+pub(crate) fn open_patiently(wanted: &Configuration) -> Result<Opened, Failure> {
+    if is_shared(wanted)
+        && let Ok(opened) = open(wanted)
+    {
+        return Ok(opened);
+    }
+    let camera = match &wanted.camera {
+        CameraChoice::Device { id } => Some(stallcast_capture::wait_for_camera(id.as_deref(), wanted.canvas).map_err(refusal)?),
+        CameraChoice::File { .. } | CameraChoice::Demo => open_now(wanted, true, false).ok().and_then(|part| part.camera),
+    };
+    let mic = match &wanted.mic {
+        MicChoice::Device { id } => Some(stallcast_capture::wait_for_mic(id.as_deref()).map_err(refusal)?),
+        MicChoice::File { .. } | MicChoice::Demo | MicChoice::None => open_now(wanted, false, true).ok().and_then(|part| part.mic),
+    };
+    let camera = camera.unwrap_or_else(|| match &wanted.camera {
+        CameraChoice::File { path } => paused(&path.display().to_string()),
+        CameraChoice::Device { .. } | CameraChoice::Demo => paused(""),
+    });
+    let mic_name = mic.as_ref().map(|mic| mic.name()).unwrap_or_default();
+    Ok(Opened { camera, mic, mic_name })
+}
+
 /// Opens the sources asked for. `release` lets go of the present ones; it is called only before a device is opened,
 /// because a driver gives a device to one at a time. With a refusal comes whether it was called.
 pub(crate) fn open_part(wanted: &Configuration, camera: bool, mic: bool, release: impl FnOnce()) -> Result<OpenedPart, (Failure, bool)> {

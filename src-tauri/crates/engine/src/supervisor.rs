@@ -3,12 +3,13 @@ use crate::error::EngineError;
 use crate::hub::News;
 use crate::port::Port;
 use crate::process::{Child, Exit};
-use crate::protocol::{Command, EngineState, Event, GoLive, Reply};
+use crate::protocol::{Command, Configuration, EngineState, Event, Failure, Reply};
 use crate::remembered::Remembered;
 use crate::runtime::Runtime;
 use crate::socket;
 use bytes::Bytes;
 use stallcast_clock::Backoff;
+use stallcast_media::{Health, HealthCode};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -24,8 +25,9 @@ const LOOK: Duration = Duration::from_millis(15);
 const COMMAND_WAITS: Duration = Duration::from_secs(8);
 /// How long [`Engine::quit`] waits for the process to be gone.
 const QUIT_LIMIT: Duration = Duration::from_secs(20);
-/// Tries of a command of the replay: a device that the dead process held becomes free after a moment.
-const REPLAY_TRIES: u32 = 12;
+/// How long a new process is asked to open the sources as if the show began: a device that the dead one held becomes free
+/// after a moment. Then the show goes on without it.
+const REPLAY_LIMIT: Duration = Duration::from_secs(2);
 const REPLAY_PAUSE: Duration = Duration::from_millis(250);
 /// A process that answers nothing for so long hangs, and is killed.
 const HANG_LIMIT: Duration = Duration::from_secs(45);
@@ -55,7 +57,11 @@ pub enum EngineEvent {
     Restarted {
         /// Milliseconds from its death until everything was given to the new one.
         gap_ms: u64,
+        /// Why the new one did not take up the show that the old one had. `None` if it did, or there was none.
+        lost: Option<Failure>,
     },
+    /// Only the connection to it broke, and stands again: whatever it told meanwhile was not heard.
+    Reconnected,
 }
 
 /// The media process as the studio sees it: starts it, talks to it, starts it again when it dies. Cheap to clone; the
@@ -110,7 +116,13 @@ impl Inner {
 
     fn tell(&self, event: EngineEvent) {
         match &event {
-            EngineEvent::Event(Event::State(state)) if state.engine == EngineState::Live => lock(&self.remembered).went_live(),
+            EngineEvent::Event(Event::State(state)) => match state.engine {
+                EngineState::Live => lock(&self.remembered).went_live(),
+                // Somebody else may have ended it. A process that is being restored has not begun again yet.
+                EngineState::Idle | EngineState::Ready if self.is_up() => lock(&self.remembered).over(),
+                _ => {}
+            },
+            EngineEvent::Event(Event::Health(health)) => lock(&self.remembered).heard(health),
             EngineEvent::Event(Event::Ended(_)) => lock(&self.remembered).over(),
             _ => {}
         }
@@ -118,6 +130,10 @@ impl Inner {
             // Nobody listening is no error.
             let _ = events.send(event);
         }
+    }
+
+    fn is_up(&self) -> bool {
+        matches!(*self.link.borrow(), Link::Up(_))
     }
 
     fn close(&self) {
@@ -158,9 +174,16 @@ impl Engine {
         let connection = Arc::new(connection);
         inner.pid.store(connection.pid(), Ordering::Relaxed);
         inner.link.send_replace(Link::Up(Arc::clone(&connection) as Arc<dyn Port>));
-        // A running show must survive this process too: what it was told by an earlier one is learnt from it.
+        // A running show must survive its next death too: what it was told by an earlier client is learnt from it.
         if let Ok(Reply::Snapshot(snapshot)) = connection.order(Command::Snapshot, Bytes::new()).await {
             lock(&inner.remembered).learn(&snapshot);
+            if let Ok(handover) = connection.order(Command::Handover, Bytes::new()).await {
+                let mut remembered = lock(&inner.remembered);
+                remembered.note(&Command::Handover, &Bytes::new(), &handover);
+                if snapshot.state.engine == EngineState::Live {
+                    remembered.went_live();
+                }
+            }
         }
         let supervisor = Supervisor { inner: Arc::clone(&inner), data, exe, path };
         tokio::spawn(supervisor.watch(connection));
@@ -225,6 +248,10 @@ impl Engine {
     /// The engine refused, or is down. A command whose connection broke may or may not have been carried out; all
     /// commands may be given again.
     pub async fn command(&self, command: Command, attachment: Bytes) -> Result<Reply, EngineError> {
+        if matches!(command, Command::End | Command::Quit) {
+            // At once: whatever becomes of the process that is told, no other may go on with the show.
+            lock(&self.inner.remembered).over();
+        }
         let port = self.port().await?;
         let reply = port.order(command.clone(), attachment.clone()).await?;
         lock(&self.inner.remembered).note(&command, &attachment, &reply);
@@ -259,10 +286,22 @@ impl Engine {
     /// Ends the show if there is one, then the process, and waits for it.
     pub async fn quit(&self) {
         self.inner.over.cancel();
-        let Link::Up(port) = self.inner.link.borrow().clone() else { return self.inner.close() };
+        lock(&self.inner.remembered).over();
+        let up = match &*self.inner.link.borrow() {
+            Link::Up(port) => Some(Arc::clone(port)),
+            Link::Down | Link::Gone => None,
+        };
+        let child = lock(&self.inner.child).take();
+        let Some(port) = up else {
+            // The one that is just being started in its place is not wanted any more.
+            if let Some(child) = child {
+                child.kill();
+                child.wait(QUIT_LIMIT).await;
+            }
+            return self.inner.close();
+        };
         // It may be gone before its answer is.
         let _ = port.order(Command::Quit, Bytes::new()).await;
-        let child = lock(&self.inner.child).take();
         if let Some(child) = child
             && !child.wait(QUIT_LIMIT).await
         {
@@ -280,39 +319,38 @@ impl Engine {
     pub fn pid(&self) -> u32 {
         self.inner.pid.load(Ordering::Relaxed)
     }
-
-    /// For a client that attached to a running show: what the new process gets if the running one dies. Commands given
-    /// through this client are remembered anyway.
-    pub fn remember_go_live(&self, go: GoLive) {
-        lock(&self.inner.remembered).begin(go);
-    }
-
-    /// The same for every other command that sets something.
-    pub fn remember(&self, command: Command, attachment: Bytes) {
-        lock(&self.inner.remembered).note(&command, &attachment, &Reply::Done);
-    }
 }
 
 /// Starts a process and waits until it listens. Another process may have been quicker: then that one it is.
 async fn start(inner: &Arc<Inner>, path: &Path, data: &Path, exe: &Path) -> Result<Connection, EngineError> {
     let child = Child::start(exe, data)?;
+    lock(&inner.child).replace(child.clone());
+    let mut unwanted = Unwanted(Some(child.clone()));
     let begun = Instant::now();
     loop {
         let exit = child.exited();
         if let Some(connection) = Connection::open(path, sink(inner)).await? {
-            if exit.is_none() {
-                lock(&inner.child).replace(child);
-            }
+            unwanted.0 = None;
             return Ok(connection);
         }
         if let Some(Exit { text }) = exit {
             return Err(EngineError::Start { detail: text });
         }
         if begun.elapsed() > START_LIMIT {
-            child.kill();
             return Err(EngineError::Start { detail: "it does not listen".to_owned() });
         }
         tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// A process that nobody is connected to yet. Who started it may be gone before.
+struct Unwanted(Option<Child>);
+
+impl Drop for Unwanted {
+    fn drop(&mut self) {
+        if let Some(child) = &self.0 {
+            child.kill();
+        }
     }
 }
 
@@ -365,22 +403,20 @@ impl Supervisor {
         loop {
             match self.once(&mut told).await {
                 Ok(connection) => {
+                    if self.inner.over.is_cancelled() {
+                        return None;
+                    }
                     let same = connection.pid() == before;
                     let connection = Arc::new(connection);
-                    if !same {
-                        self.replay(&connection).await;
-                    }
+                    let lost = if same { None } else { self.replay(&connection).await };
                     self.inner.pid.store(connection.pid(), Ordering::Relaxed);
                     self.inner.link.send_replace(Link::Up(Arc::clone(&connection) as Arc<dyn Port>));
                     let gap_ms = u64::try_from(died.elapsed().as_millis()).unwrap_or(u64::MAX);
                     if same {
-                        // Only the connection broke. Who reads events must still learn what was missed.
-                        if let Ok(Reply::Snapshot(snapshot)) = connection.order(Command::Snapshot, Bytes::new()).await {
-                            self.inner.tell(EngineEvent::Event(Event::State(snapshot.state)));
-                        }
+                        self.inner.tell(EngineEvent::Reconnected);
                     } else {
-                        tracing::warn!(gap_ms, pid = connection.pid(), "the media process runs again");
-                        self.inner.tell(EngineEvent::Restarted { gap_ms });
+                        tracing::warn!(gap_ms, pid = connection.pid(), lost = lost.as_ref().map(|f| &f.code), "the media process runs again");
+                        self.inner.tell(EngineEvent::Restarted { gap_ms, lost });
                     }
                     return Some(connection);
                 }
@@ -417,26 +453,62 @@ impl Supervisor {
         start(&self.inner, &self.path, &self.data, &self.exe).await
     }
 
-    async fn replay(&self, connection: &Connection) {
-        let commands = lock(&self.inner.remembered).replay();
-        for (command, attachment) in commands {
-            let is_source = matches!(command, Command::Configure(_));
-            for attempt in 1..=REPLAY_TRIES {
-                match connection.order(command.clone(), attachment.clone()).await {
-                    Ok(_) => break,
-                    Err(e) => {
-                        // Never the command itself: it may hold a key.
-                        tracing::warn!(error = %e, attempt, "the new media process refused what the old one had");
-                        if !is_source || attempt == REPLAY_TRIES {
-                            break;
-                        }
-                        tokio::time::sleep(REPLAY_PAUSE).await;
-                    }
+    /// Gives the new process what the old one had, and says why the show does not go on, if so.
+    async fn replay(&self, connection: &Connection) -> Option<Failure> {
+        let (configuration, settings, show) = {
+            let remembered = lock(&self.inner.remembered);
+            (remembered.configuration(), remembered.settings(), remembered.show())
+        };
+        if let Some(configuration) = configuration {
+            restore(connection, configuration).await;
+        }
+        for (command, attachment) in settings {
+            if let Err(e) = connection.order(command, attachment).await {
+                tracing::warn!(error = %e, "the new media process refused what the old one had");
+            }
+        }
+        let mut go = show?;
+        // Ended while the sources opened.
+        lock(&self.inner.remembered).show()?;
+        loop {
+            match connection.order(Command::GoLive(go.clone()), Bytes::new()).await {
+                Err(EngineError::Refused(refused)) if refused.code != "already_live" => {
+                    // Never the command itself: it holds keys.
+                    tracing::error!(code = refused.code, "the new media process does not take up the show");
+                    // A file that cannot be written costs itself, not the show.
+                    let Some(file) = go.recording.take() else {
+                        lock(&self.inner.remembered).over();
+                        return Some(refused);
+                    };
+                    let reason = refused.params.get("detail").unwrap_or(&refused.code);
+                    let health = Health::new(HealthCode::RecordingFailed).with("path", file.path.display()).with("reason", reason);
+                    self.inner.tell(EngineEvent::Event(Event::Health(health)));
+                }
+                Ok(_) | Err(EngineError::Refused(_)) => {
+                    tracing::info!("the show goes on");
+                    return None;
+                }
+                Err(e) => {
+                    // It died as well; the next one is asked.
+                    tracing::error!(error = %e, "the new media process does not answer");
+                    return None;
                 }
             }
         }
-        if lock(&self.inner.remembered).has_show() {
-            tracing::info!("the show goes on");
+    }
+}
+
+/// Opens the sources of a new process as the old one had them; what is not there any more is waited for.
+async fn restore(connection: &Connection, configuration: Configuration) {
+    let begun = Instant::now();
+    while begun.elapsed() < REPLAY_LIMIT {
+        match connection.order(Command::Configure(configuration.clone()), Bytes::new()).await {
+            Ok(_) => return,
+            Err(e) => tracing::warn!(error = %e, "the new media process does not have the sources yet"),
         }
+        tokio::time::sleep(REPLAY_PAUSE).await;
+    }
+    if let Err(e) = connection.order(Command::Restore(configuration), Bytes::new()).await {
+        tracing::error!(error = %e, "the new media process has no sources");
     }
 }

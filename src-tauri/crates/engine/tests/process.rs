@@ -1,37 +1,15 @@
 //! The media process as a process: started, killed, attached to, spoken to in a foreign version, ignored by a client.
 #![cfg(unix)]
 
+#[path = "support/child.rs"]
+mod child;
 mod support;
 
+use child::{child, is_there, kill, signal};
 use stallcast_engine::protocol::{Command, EngineState, Event, GoLive, Hello, Message, Recording, Reply, Request, VERSION};
 use stallcast_engine::{Engine, EngineEvent, socket, socket_path, wire};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 use support::{give, record_into, small_demo, wait_encoded, wait_for, wait_state};
-
-/// The test binary `engine_child`, which cargo builds beside the tests.
-fn child() -> PathBuf {
-    let test = std::env::current_exe().expect("this test has a path");
-    let folder = test.parent().and_then(Path::parent).expect("target/<profile>/deps");
-    let child = folder.join("examples").join(format!("engine_child{}", std::env::consts::EXE_SUFFIX));
-    assert!(child.exists(), "{} is missing: `cargo build -p stallcast-engine --examples`", child.display());
-    child
-}
-
-fn kill(pid: u32) {
-    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).expect("a process id");
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it was there");
-}
-
-fn signal(pid: u32, signal: rustix::process::Signal) {
-    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).expect("a process id");
-    rustix::process::kill_process(pid, signal).expect("it is there");
-}
-
-fn is_there(pid: u32) -> bool {
-    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).expect("a process id");
-    rustix::process::test_kill_process(pid).is_ok()
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_process_comes_back_and_the_show_goes_on_in_a_new_part() {
@@ -50,7 +28,7 @@ async fn a_killed_process_comes_back_and_the_show_goes_on_in_a_new_part() {
     assert_ne!(first, std::process::id());
     kill(first);
     wait_for(&mut events, "Down", |e| matches!(e, EngineEvent::Down).then_some(())).await;
-    let gap_ms = wait_for(&mut events, "Restarted", |e| if let EngineEvent::Restarted { gap_ms } = e { Some(*gap_ms) } else { None }).await;
+    let gap_ms = wait_for(&mut events, "Restarted", |e| if let EngineEvent::Restarted { gap_ms, lost: None } = e { Some(*gap_ms) } else { None }).await;
     // The promise is 5 s until media is at the ingest; four times that only guards against a hang.
     assert!(gap_ms < 20_000, "{gap_ms} ms");
     eprintln!("engine back after {gap_ms} ms");
@@ -64,12 +42,13 @@ async fn a_killed_process_comes_back_and_the_show_goes_on_in_a_new_part() {
     let Reply::Ended(summary) = give(&engine, Command::End).await else { panic!("a summary") };
     assert_eq!(summary.recordings, [folder.path().join("show.part2.mp4")]);
     assert_eq!(summary.clean_feeds, [folder.path().join("show.clean.part2.mp4")]);
+    // The process ends once its files are finished.
+    engine.quit().await;
     for part in [&file, &summary.recordings[0], &clean, &summary.clean_feeds[0]] {
         let frames = support::video_frames(part);
         assert!(frames >= 25, "{}: {frames} frames", part.display());
         assert!(support::is_finished(part), "{} is left in fragments", part.display());
     }
-    engine.quit().await;
     assert!(!is_there(second), "ended and reaped");
     assert!(Engine::attach(folder.path()).await.expect("no error").is_none());
 }
@@ -164,7 +143,7 @@ async fn wait_closed(events: &mut tokio::sync::broadcast::Receiver<EngineEvent>)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_client_the_show_ends_after_the_grace_time() {
+async fn without_a_client_the_show_ends_after_the_grace_time_and_then_the_process() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("show.mp4");
     let engine = Engine::attach_or_start(folder.path(), &child()).await.expect("it starts");
@@ -173,6 +152,7 @@ async fn without_a_client_the_show_ends_after_the_grace_time() {
     give(&engine, Command::SetGrace { seconds: 1 }).await;
     give(&engine, Command::GoLive(record_into(&file, None))).await;
     wait_state(&mut events, EngineState::Live).await;
+    let pid = engine.pid();
     engine.detach();
     // Looking would be company: the finished file says that the show has ended.
     let ended = async {
@@ -181,14 +161,17 @@ async fn without_a_client_the_show_ends_after_the_grace_time() {
         }
     };
     tokio::time::timeout(support::GUARD, ended).await.expect("the show ends by itself");
-    let engine = Engine::attach(folder.path()).await.expect("no error").expect("the process stays");
-    let Reply::Snapshot(snapshot) = give(&engine, Command::Snapshot).await else { panic!("a snapshot") };
-    assert_eq!(snapshot.state.engine, EngineState::Ready);
-    engine.quit().await;
+    // Nobody would ever end it, and its camera would stay on.
+    let gone = async {
+        while is_there(pid) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(support::GUARD, gone).await.expect("so does the process");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_foreign_version_may_look_and_end_and_no_more() {
+async fn a_foreign_version_may_look_and_end_and_take_the_place_and_no_more() {
     let folder = tempfile::tempdir().expect("a folder");
     let engine = Engine::attach_or_start(folder.path(), &child()).await.expect("it starts");
     let path = socket_path(folder.path()).expect("a path");
@@ -196,10 +179,11 @@ async fn a_foreign_version_may_look_and_end_and_no_more() {
     wire::write(&mut stream, &Hello { version: VERSION + 1, pid: 1 }, &[]).await.expect("written");
     let (hello, _) = wire::read::<Hello>(&mut stream).await.expect("read").expect("greeted");
     assert_eq!(hello.version, VERSION);
-    for (id, command) in [(1, Command::Configure(small_demo())), (2, Command::Snapshot), (3, Command::End), (4, Command::Quit)] {
+    for (id, command) in [(1, Command::Configure(small_demo())), (2, Command::Snapshot), (3, Command::End)] {
         wire::write(&mut stream, &Request { id, command }, &[]).await.expect("written");
     }
     wire::write(&mut stream, &serde_json::json!({"id": 5, "command": {"command": "dance"}}), &[]).await.expect("written");
+    wire::write(&mut stream, &Request { id: 4, command: Command::Quit }, &[]).await.expect("written");
     let mut answers = Vec::new();
     while answers.len() < 5 {
         let read = tokio::time::timeout(support::GUARD, wire::read::<Message>(&mut stream)).await.expect("it answers");
@@ -210,7 +194,7 @@ async fn a_foreign_version_may_look_and_end_and_no_more() {
     let refused = |code: &str| Err(code.to_owned());
     assert_eq!(
         answers,
-        [(1, refused("version")), (2, Ok(true)), (3, refused("not_live")), (4, refused("version")), (5, refused("version"))]
+        [(1, refused("version")), (2, Ok(true)), (3, refused("not_live")), (5, refused("version")), (4, Ok(false))]
     );
     engine.quit().await;
 }

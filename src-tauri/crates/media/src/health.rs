@@ -59,6 +59,8 @@ pub enum HealthCode {
     PartRestarted,
     /// The media process died and was started again; `gap_ms` without a picture.
     EngineRestarted,
+    /// The media process died, and the new one could not take up the show: it is over.
+    ShowLost,
     /// The local shop died and was started again.
     ShopRestarted,
     /// `count`: characters that no font on this machine has.

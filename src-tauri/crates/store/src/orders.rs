@@ -241,6 +241,21 @@ impl Store {
     /// # Errors
     /// Only those of the database.
     pub async fn orders(&self, query: OrderQuery) -> Result<Vec<OrderRow>, StoreError> {
+        let mut tx = self.snapshot().await?;
+        self.orders_as_of(&mut tx, query).await
+    }
+
+    /// The same and the counts of all orders, as of one instant: a list never shows fewer than it counts.
+    ///
+    /// # Errors
+    /// Only those of the database.
+    pub async fn orders_and_counts(&self, query: OrderQuery) -> Result<(Vec<OrderRow>, OrderCounts), StoreError> {
+        let mut tx = self.snapshot().await?;
+        let orders = self.orders_as_of(&mut tx, query).await?;
+        Ok((orders, counts_as_of(&mut tx).await?))
+    }
+
+    async fn orders_as_of(&self, tx: &mut SqliteConnection, query: OrderQuery) -> Result<Vec<OrderRow>, StoreError> {
         let mut sql = select();
         if let Some(connection) = &query.connection {
             sql.push(" AND o.connection = ").push_bind(connection.as_str().to_owned());
@@ -260,9 +275,8 @@ impl Store {
             sql.push(" AND o.key < ").push_bind(before);
         }
         sql.push(" ORDER BY o.key DESC LIMIT ").push_bind(i64::from(query.limit));
-        let mut tx = self.snapshot().await?;
         let rows: Vec<Row> = sql.build_query_as().fetch_all(&mut *tx).await?;
-        complete(&mut tx, &*self.inner.sealer, rows).await
+        complete(tx, &*self.inner.sealer, rows).await
     }
 
     /// One order.
@@ -283,24 +297,27 @@ impl Store {
     /// # Errors
     /// Only those of the database.
     pub async fn order_counts(&self) -> Result<OrderCounts, StoreError> {
-        let rows: Vec<(String, i64)> =
-            sqlx::query_as("SELECT status, sum(orders) FROM order_tally GROUP BY status").fetch_all(self.readers()).await?;
-        let mut counts = OrderCounts::default();
-        for (word, n) in rows {
-            let place = match OrderStatus::from_word(&word)? {
-                OrderStatus::AwaitingPayment => &mut counts.awaiting_payment,
-                OrderStatus::ToShip => &mut counts.to_ship,
-                OrderStatus::PartlyShipped => &mut counts.partly_shipped,
-                OrderStatus::Shipped => &mut counts.shipped,
-                OrderStatus::Delivered => &mut counts.delivered,
-                OrderStatus::AfterSale => &mut counts.after_sale,
-                OrderStatus::Refunded => &mut counts.refunded,
-                OrderStatus::Cancelled => &mut counts.cancelled,
-                OrderStatus::Unknown => &mut counts.unknown,
-            };
-            *place = small(n);
-            counts.total = counts.total.saturating_add(small(n));
-        }
-        Ok(counts)
+        counts_as_of(&mut *self.snapshot().await?).await
     }
+}
+
+async fn counts_as_of(tx: &mut SqliteConnection) -> Result<OrderCounts, StoreError> {
+    let rows: Vec<(String, i64)> = sqlx::query_as("SELECT status, sum(orders) FROM order_tally GROUP BY status").fetch_all(tx).await?;
+    let mut counts = OrderCounts::default();
+    for (word, n) in rows {
+        let place = match OrderStatus::from_word(&word)? {
+            OrderStatus::AwaitingPayment => &mut counts.awaiting_payment,
+            OrderStatus::ToShip => &mut counts.to_ship,
+            OrderStatus::PartlyShipped => &mut counts.partly_shipped,
+            OrderStatus::Shipped => &mut counts.shipped,
+            OrderStatus::Delivered => &mut counts.delivered,
+            OrderStatus::AfterSale => &mut counts.after_sale,
+            OrderStatus::Refunded => &mut counts.refunded,
+            OrderStatus::Cancelled => &mut counts.cancelled,
+            OrderStatus::Unknown => &mut counts.unknown,
+        };
+        *place = small(n);
+        counts.total = counts.total.saturating_add(small(n));
+    }
+    Ok(counts)
 }

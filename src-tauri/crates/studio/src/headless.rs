@@ -17,6 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 /// A show that only pushes gives up when nobody accepted it for this long.
 const ACCEPT_LIMIT: Duration = Duration::from_secs(30);
+/// Exit status of a show that broke off.
+const LOST: u8 = 5;
 
 /// Cancelled by the first Ctrl-C (or SIGTERM). The second one leaves at once, with status 130.
 pub(crate) fn first_interrupt(terminal: Terminal) -> CancellationToken {
@@ -154,7 +156,7 @@ async fn run(
             summary.recordings = std::mem::take(&mut watch.recordings);
             summary.clean_feeds = std::mem::take(&mut watch.clean_feeds);
             terminal.summary(&summary);
-            error.map_or(0, |e| e.exit_code())
+            error.map_or(if watch.lost { LOST } else { 0 }, |e| e.exit_code())
         }
         Err(failed) => {
             if error.is_none() {
@@ -210,6 +212,8 @@ pub(crate) struct Watch {
     /// Something besides destinations receives the show.
     other_output: bool,
     for_s: Option<u64>,
+    /// The media process died and no other took the show up; said as health already.
+    lost: bool,
     /// Files of the whole show: a media process that was started again knows only its own.
     recordings: Vec<PathBuf>,
     /// The same for the clean feed.
@@ -226,6 +230,7 @@ impl Watch {
             links: plan.destinations.len(),
             other_output: plan.recording.is_some() || plan.shop.is_some() || !plan.has_output(),
             for_s: plan.for_s,
+            lost: false,
             recordings: Vec::new(),
             clean_feeds: Vec::new(),
         }
@@ -241,6 +246,7 @@ impl Watch {
             links: 0,
             other_output: true,
             for_s: None,
+            lost: false,
             recordings: Vec::new(),
             clean_feeds: Vec::new(),
         };
@@ -276,6 +282,7 @@ impl Watch {
                 {
                     self.reasons.insert(reason.clone());
                 }
+                self.lost |= health.code == HealthCode::ShowLost;
                 terminal.health(health);
             }
             Event::Levels { .. } | Event::Preview { .. } | Event::Ended(_) => {}
@@ -360,6 +367,7 @@ mod tests {
             links,
             other_output,
             for_s: Some(5),
+            lost: false,
             recordings: Vec::new(),
             clean_feeds: Vec::new(),
         }

@@ -65,6 +65,7 @@ impl HealthBoard {
             H::ProgramLate => (Level::Warn, "program".to_owned()),
             H::PartRestarted => (Level::Good, subject("part", "part")),
             H::EngineRestarted => (Level::Good, "engine".to_owned()),
+            H::ShowLost => (Level::Bad, "show".to_owned()),
             H::ShopRestarted => (Level::Good, "shop".to_owned()),
             H::MissingGlyphs => (Level::Warn, "glyphs".to_owned()),
         };
@@ -160,6 +161,11 @@ impl HealthBoard {
             Level::Bad => true,
         });
         self.entries.len() != before
+    }
+
+    /// A new show answers the loss of the one before.
+    pub fn show_begins(&mut self) {
+        self.entries.retain(|e| e.subject != "show");
     }
 
     /// Forgets the problems of destinations, recording and clean feed: the show they belonged to is over.

@@ -159,6 +159,7 @@ mod tests {
             H::ProgramLate,
             H::PartRestarted,
             H::EngineRestarted,
+            H::ShowLost,
             H::ShopRestarted,
             H::MissingGlyphs,
         ] {

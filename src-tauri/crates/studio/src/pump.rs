@@ -26,7 +26,8 @@ const BACKUP_MS: i64 = 3_600_000;
 impl Studio {
     /// Opens media process, shop and selling side by side. A window tries again and again; a command line is told.
     pub(crate) async fn open_children(self) {
-        let token = self.inner.tasks.token();
+        let token = self.inner.closing.clone();
+        let _turn = self.inner.opening.lock().await;
         self.inner.tasks.spawn("tick", self.clone().tick());
         let given = self.inner.options.configuration.is_some();
         let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10), 1);
@@ -63,10 +64,14 @@ impl Studio {
             if inner.engine.set(engine).is_err() {
                 return Err(StudioError::internal("two media processes"));
             }
-            self.settle_lost_span().await?;
-            self.take_snapshot().await?;
+            // Whatever fails below is tried again; what the media process tells is heard from now on.
             inner.tasks.spawn("engine events", self.clone().carry(events));
         }
+        if !inner.span_settled.load(Ordering::Relaxed) {
+            self.settle_lost_span().await?;
+            inner.span_settled.store(true, Ordering::Relaxed);
+        }
+        self.take_snapshot().await?;
         if !self.is_on_air() {
             self.close_left_over_show().await;
             // The recordings, HLS and product card belong to a show that is over.
@@ -122,7 +127,7 @@ impl Studio {
         let Reply::Snapshot(snapshot) = reply else {
             return Err(StudioError::internal("Snapshot"));
         };
-        let before = self.hub().picture().state.engine;
+        let before = self.hub().picture().state.clone();
         self.hub().take_state(snapshot.state.clone(), self.now_ms());
         if let Some(stats) = snapshot.stats {
             self.hub().take_stats(stats);
@@ -133,7 +138,10 @@ impl Studio {
             self.hub().picture().configuration = configuration;
         }
         self.hub().picture().overlay = snapshot.overlay;
-        self.follow_state(before, &snapshot.state).await;
+        self.follow_state(before.engine, &snapshot.state).await;
+        if crate::hub::on_air(before.engine) && !crate::hub::on_air(snapshot.state.engine) {
+            self.show_vanished(&before).await;
+        }
         self.publish_show().await;
         self.refresh_overlay().await;
         Ok(())
@@ -159,10 +167,19 @@ impl Studio {
                     self.hub().picture().open = false;
                     self.publish_show().await;
                 }
-                Ok(EngineEvent::Restarted { gap_ms }) => {
-                    self.hub().health(Health::new(HealthCode::EngineRestarted).with("gap_ms", gap_ms), self.now_ms());
+                Ok(EngineEvent::Restarted { gap_ms, lost }) => {
+                    let health = match lost {
+                        None => Health::new(HealthCode::EngineRestarted).with("gap_ms", gap_ms),
+                        Some(refused) => Health::new(HealthCode::ShowLost).with("code", refused.code),
+                    };
+                    self.hub().health(health, self.now_ms());
                     if let Err(e) = self.take_snapshot().await {
                         tracing::warn!(error = %e, "the new media process gives no snapshot");
+                    }
+                }
+                Ok(EngineEvent::Reconnected) => {
+                    if let Err(e) = self.take_snapshot().await {
+                        tracing::warn!(error = %e, "the media process gives no snapshot");
                     }
                 }
                 Err(RecvError::Lagged(missed)) => {

@@ -2,12 +2,17 @@
 
 use crate::args::clean_of;
 use crate::error::StudioError;
+use crate::health::HealthBoard;
 use crate::hub::{Pressed, on_air};
 use crate::studio::Studio;
 use crate::usage::{self, Usage};
 use crate::view::{StudioEvent, UiError};
-use stallcast_engine::protocol::{Command, Destination, EncoderLimits, EngineState, Event, GoLive, Recording, Reply, State, Summary};
+use stallcast_engine::protocol::{
+    Command, Destination, EncoderLimits, EngineState, Event, GoLive, LinkState, LinkStatus, Recording, Reply, State, Summary,
+};
 use std::path::PathBuf;
+use std::time::Duration;
+use tokio::sync::broadcast::error::RecvError;
 
 /// A show that is about to start.
 #[derive(Debug)]
@@ -51,6 +56,7 @@ impl Studio {
             picture.pressed = Some(Pressed::GoLive);
             picture.steps_done.clear();
         }
+        self.hub().change_health(HealthBoard::show_begins);
         self.publish_show().await;
         let started = async {
             if let Some(folder) = &hls_dir {
@@ -107,11 +113,53 @@ impl Studio {
             Ok(_) => return Err(StudioError::internal("End")),
             Err(e) => {
                 self.publish_show().await;
+                // It died while it was ending, or before: no new one goes on with a show that was to end.
+                if self.is_off_air_soon().await {
+                    return Ok(self.figures_so_far(&self.engine_state()));
+                }
                 return Err(e.into());
             }
         };
         self.show_over(&summary).await;
         Ok(summary)
+    }
+
+    /// Waits for the media process to say that no show runs.
+    async fn is_off_air_soon(&self) -> bool {
+        let mut events = self.events();
+        let off = async {
+            while self.is_on_air() {
+                if matches!(events.recv().await, Err(RecvError::Closed)) {
+                    break;
+                }
+            }
+        };
+        tokio::time::timeout(NEW_ENGINE_LIMIT, off).await.is_ok()
+    }
+
+    /// What is known of a show whose media process died: the figures it told last, everything closed.
+    fn figures_so_far(&self, state: &State) -> Summary {
+        let stats = self.hub().picture().stats.clone();
+        let links = state.links.iter().map(|link| LinkStatus { state: LinkState::Closed, ..link.clone() }).collect();
+        Summary {
+            frames_composed: stats.as_ref().map_or(0, |s| s.frames_composed),
+            loss: stats.as_ref().map(|s| s.loss).unwrap_or_default(),
+            frames_encoded: stats.as_ref().map_or(0, |s| s.frames_encoded),
+            audio_blocks: stats.as_ref().map_or(0, |s| s.audio_blocks),
+            links,
+            recordings: state.recordings.clone(),
+            clean_feeds: state.clean_feeds.clone(),
+            clean_skipped: stats.as_ref().map_or(0, |s| s.clean_skipped),
+            disk_full: false,
+            cpu_s: stats.as_ref().map_or(0.0, |s| s.cpu_s),
+            peak_rss_bytes: stats.as_ref().map_or(0, |s| s.peak_rss_bytes),
+        }
+    }
+
+    /// The media process says that no show runs, and nobody was told of an end: `state` was the last that was known.
+    pub(crate) async fn show_vanished(&self, state: &State) {
+        let figures = self.figures_so_far(state);
+        self.show_over(&figures).await;
     }
 
     /// Sends silence instead of the microphone, or the microphone again.
@@ -196,13 +244,15 @@ impl Studio {
         }
         self.end_show_row(summary).await;
         self.forget_keys().await;
-        self.hub().change_health(crate::health::HealthBoard::show_over);
+        self.hub().change_health(HealthBoard::show_over);
         self.hub().send(StudioEvent::Bag(self.bag_view().await));
         self.publish_show().await;
         self.hub().tell(Event::Ended(summary.clone()));
     }
 }
 
+/// Longest wait for a media process that is started in the place of one that died.
+const NEW_ENGINE_LIMIT: Duration = Duration::from_secs(10);
 /// The media process ends a show that nobody looks after for this long, seconds.
 const GRACE_S: u64 = 600;
 

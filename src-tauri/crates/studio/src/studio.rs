@@ -24,6 +24,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{broadcast, watch};
+use tokio_util::sync::CancellationToken;
 
 /// Where the local shop comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,6 +126,12 @@ pub(crate) struct Inner {
     /// The time that buyers' fields are kept was changed.
     pub(crate) retention_changed: tokio::sync::Notify,
     pub(crate) tasks: Tasks,
+    /// Cancelled when the studio begins to close: no child is started any more.
+    pub(crate) closing: CancellationToken,
+    /// Held while the children are opened.
+    pub(crate) opening: tokio::sync::Mutex<()>,
+    /// The explanation that a dead process left open was looked after.
+    pub(crate) span_settled: AtomicBool,
     pub(crate) cores: u32,
     /// It does more than hold its folder: shops that are added are connected to.
     is_open: AtomicBool,
@@ -197,6 +204,9 @@ impl Studio {
                 overlay_owed: AtomicBool::new(false),
                 retention_changed: tokio::sync::Notify::new(),
                 tasks: Tasks::new(),
+                closing: CancellationToken::new(),
+                opening: tokio::sync::Mutex::new(()),
+                span_settled: AtomicBool::new(false),
                 cores: std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX)),
                 is_open: AtomicBool::new(false),
                 opened: watch::Sender::new(None),
@@ -229,8 +239,17 @@ impl Studio {
     /// Lets go of the folder. A running show goes on without this process: media process and shop stay, and the next
     /// start attaches. Otherwise both end.
     pub async fn close(&self) {
-        let live = self.is_on_air();
         let inner = &self.inner;
+        // A child that is just being started is either known from here on or not there.
+        inner.closing.cancel();
+        drop(inner.opening.lock().await);
+        // A show that is ending, or whose media process is being started again: what becomes of it is waited for.
+        if self.is_on_air()
+            && let Err(e) = self.take_snapshot().await
+        {
+            tracing::warn!(error = %e, "the media process gives no snapshot");
+        }
+        let live = self.is_on_air();
         self.stop_selling().await;
         if let Some(engine) = inner.engine.get() {
             if live {

@@ -738,6 +738,8 @@ export const en: Record<TextKey, string> = {
   'health.encoder_behind': 'The encoder cannot keep up; frames are skipped. Close other programs.',
   'health.program_late': 'The machine composes too slowly. Close other programs.',
   'health.part_restarted': 'A part failed and was started again by itself; nothing to do. Start the program again if it comes back.',
+  'health.show_lost':
+    'The media process failed and the show could not be taken up again: it has stopped. Go live again now. Restart the computer if it comes back.',
   'health.engine_restarted': 'The media process was started again by itself, no picture for {gap_ms} ms; nothing to do.',
   'health.shop_restarted': 'Your shop was started again by itself; nothing to do.',
   'health.missing_glyphs': '{count} characters have no font and show as boxes. Install a font that has them.',

@@ -129,6 +129,7 @@ export const HEALTH_CODES: ReadonlySet<string> = new Set([
   'program_late',
   'part_restarted',
   'engine_restarted',
+  'show_lost',
   'shop_restarted',
   'missing_glyphs',
   'platform_unreachable',

@@ -751,6 +751,7 @@ export const zhCN = {
   'health.encoder_behind': '电脑编码跟不上，正在跳帧。关掉别的程序。',
   'health.program_late': '电脑合成画面来不及。关掉别的程序。',
   'health.part_restarted': '一个部件出错后已自动重新启动，不用操作；反复出现就重开程序。',
+  'health.show_lost': '画面进程出错，直播没能接上，已经停了。马上重新点“开播”；反复出现就重开电脑。',
   'health.engine_restarted': '画面进程已自动重新启动，画面断了 {gap_ms} 毫秒，不用操作。',
   'health.shop_restarted': '自家小店已自动重新启动，不用操作。',
   'health.missing_glyphs': '有 {count} 个字没有字体，画面里显示成方框。装上中文字体。',

@@ -11,7 +11,7 @@ mod pack;
 #[cfg(all(test, target_os = "linux"))]
 mod tests;
 
-use crate::keeper::{Device, Opened, Trouble, bounded, keep};
+use crate::keeper::{Device, Opened, Trouble, bounded, keep, keep_trying};
 use crate::news::News;
 use crate::timing::{Halt, now};
 use crate::worker::Worker;
@@ -40,10 +40,7 @@ const IDLE_BUFFERS: usize = 10;
 /// Opens a camera; see [`crate::open_camera`].
 pub(crate) fn open(door: &'static dyn Door, id: Option<&str>, canvas: Canvas) -> Result<CameraSource, SourceError> {
     if let Some(id) = id {
-        // `/dev/video0` may be called `video0` or `0`, and every camera by its name.
-        let short = |found: &Found, start| found.id.strip_prefix(start) == Some(id);
-        let means = |found: &Found| found.id == id || found.name == id || short(found, "/dev/") || short(found, "/dev/video");
-        let found = list(door).into_iter().find(means);
+        let found = list(door).into_iter().find(|found| is_meant(found, id));
         return open_one(door, found.unwrap_or_else(|| Found { id: id.to_owned(), name: id.to_owned() }), canvas);
     }
     let mut first = None;
@@ -62,13 +59,35 @@ pub(crate) fn open(door: &'static dyn Door, id: Option<&str>, canvas: Canvas) ->
     }))
 }
 
+/// Opens a camera that may not be there yet; see [`crate::wait_for_camera`].
+pub(crate) fn wait(door: &'static dyn Door, id: Option<&str>, canvas: Canvas) -> Result<CameraSource, SourceError> {
+    let id = id.unwrap_or_default();
+    let found = list(door).into_iter().find(|found| id.is_empty() || is_meant(found, id));
+    let name = if id.is_empty() { "camera" } else { id };
+    let shared = share(door, found.unwrap_or_else(|| Found { id: id.to_owned(), name: name.to_owned() }), canvas);
+    let watch = keep_trying(&shared, HANGS_AFTER).map_err(|trouble| refusal(&shared, trouble))?;
+    Ok(CameraSource { shared, _watch: watch })
+}
+
+/// `/dev/video0` may be called `video0` or `0`, and every camera by its name.
+fn is_meant(found: &Found, id: &str) -> bool {
+    let short = |start| found.id.strip_prefix(start) == Some(id);
+    found.id == id || found.name == id || short("/dev/") || short("/dev/video")
+}
+
 /// Cameras that are there. A driver that hangs or a library that panics makes the list empty.
 pub(crate) fn list(door: &'static dyn Door) -> Vec<Found> {
     bounded("camera-list", LIST_LIMIT, move || door.list()).unwrap_or_default()
 }
 
 fn open_one(door: &'static dyn Door, found: Found, canvas: Canvas) -> Result<CameraSource, SourceError> {
-    let shared = Arc::new(Shared {
+    let shared = share(door, found, canvas);
+    let watch = keep(&shared, OPEN_LIMIT, HANGS_AFTER).map_err(|trouble| refusal(&shared, trouble))?;
+    Ok(CameraSource { shared, _watch: watch })
+}
+
+fn share(door: &'static dyn Door, found: Found, canvas: Canvas) -> Arc<Shared> {
+    Arc::new(Shared {
         door,
         canvas,
         found,
@@ -77,13 +96,11 @@ fn open_one(door: &'static dyn Door, found: Found, canvas: Canvas) -> Result<Cam
         format: Mutex::default(),
         frames: AtomicU64::new(0),
         pool: FramePool::new(IDLE_BUFFERS),
-    });
-    let watch = keep(&shared, OPEN_LIMIT, HANGS_AFTER).map_err(|trouble| SourceError {
-        kind: trouble.kind,
-        name: shared.found.name.clone(),
-        detail: trouble.detail,
-    })?;
-    Ok(CameraSource { shared, _watch: watch })
+    })
+}
+
+fn refusal(shared: &Shared, trouble: Trouble) -> SourceError {
+    SourceError { kind: trouble.kind, name: shared.found.name.clone(), detail: trouble.detail }
 }
 
 struct Shared {
@@ -157,6 +174,12 @@ impl Shared {
 
     /// The id under which the camera is present: plugged in again it may have another.
     fn present_id(&self) -> String {
+        if self.found.name == self.found.id || self.found.id.is_empty() {
+            // Never seen: any camera that may be meant.
+            let mut there = list(self.door).into_iter();
+            let meant = there.find(|found| self.found.id.is_empty() || is_meant(found, &self.found.id));
+            return meant.map_or_else(|| self.found.id.clone(), |found| found.id);
+        }
         if self.frames.load(Ordering::Acquire) == 0 {
             return self.found.id.clone();
         }

@@ -3,7 +3,7 @@
 use super::door::{Door, Found, Reel};
 use super::door_nokhwa::Nokhwa;
 use super::mode::Mode;
-use super::{CameraSource, open};
+use super::{CameraSource, open, wait};
 use crate::keeper::Trouble;
 use stallcast_media::{Canvas, Frame, FramePool, HealthCode, PixelFormat, SourceError, SourceErrorKind, VideoFormat, VideoSource as _};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -132,6 +132,21 @@ fn a_library_that_panics_costs_the_picture_for_a_moment_only() {
     let script: &[Deed] = &[Deed::Break(20), Deed::Panic, Deed::Refuse(SourceErrorKind::Missing), Deed::Deliver];
     let mut source = opened(open(Driver::of(&[script]), None, CANVAS));
     assert_eq!(codes_until(&mut source, HealthCode::CameraBack), [HealthCode::CameraLost, HealthCode::CameraBack]);
+}
+
+#[test]
+fn a_camera_that_is_waited_for_is_lost_until_it_delivers() {
+    let script: &[Deed] = &[Deed::Refuse(SourceErrorKind::Busy), Deed::Panic, Deed::Deliver];
+    for id in [None, Some("0"), Some("camera 0")] {
+        let mut source = opened(wait(Driver::of(&[script]), id, CANVAS));
+        assert_eq!(codes_until(&mut source, HealthCode::CameraBack), [HealthCode::CameraLost, HealthCode::CameraBack]);
+        assert_eq!(source.format(), (FORMAT, 30.0));
+    }
+    let mut source = opened(wait(Driver::of(&[&[Deed::Deliver]]), Some("0"), CANVAS));
+    assert!(source.ring().wait_beyond(0, Duration::from_secs(20)).is_some(), "one that is there delivers at once");
+    assert!(source.health().is_empty());
+    let mut none = opened(wait(Driver::of(&[]), None, CANVAS));
+    assert_eq!(codes_until(&mut none, HealthCode::CameraLost), [HealthCode::CameraLost], "none is there at all");
 }
 
 const CHILD: &str = "STALLCAST_TEST_NOKHWA";

@@ -10,7 +10,7 @@ mod system_linux;
 mod system_other;
 
 use crate::device_list::MicDevice;
-use crate::keeper::{Device, Opened, Trouble, keep};
+use crate::keeper::{Device, Opened, Trouble, keep, keep_trying};
 use crate::news::News;
 use crate::sound_queue::SoundQueue;
 use crate::timing::{Halt, now};
@@ -47,20 +47,30 @@ pub(crate) fn list() -> Vec<MicDevice> {
 
 /// Opens a microphone; see [`crate::open_mic`].
 pub(crate) fn open(id: Option<&str>) -> Result<MicSource, SourceError> {
-    let asked = id.unwrap_or("default").to_owned();
-    let shared = Arc::new(Shared {
+    let shared = share(id);
+    let watch = keep(&shared, OPEN_LIMIT, HANGS_AFTER).map_err(|trouble| refusal(&shared, trouble))?;
+    Ok(MicSource { shared, _watch: watch })
+}
+
+/// Opens a microphone that may not be there yet; see [`crate::wait_for_mic`].
+pub(crate) fn wait(id: Option<&str>) -> Result<MicSource, SourceError> {
+    let shared = share(id);
+    let watch = keep_trying(&shared, HANGS_AFTER).map_err(|trouble| refusal(&shared, trouble))?;
+    Ok(MicSource { shared, _watch: watch })
+}
+
+fn share(id: Option<&str>) -> Arc<Shared> {
+    Arc::new(Shared {
         id: id.map(str::to_owned),
-        name: Mutex::new(asked),
+        name: Mutex::new(id.unwrap_or("default").to_owned()),
         queue: SoundQueue::default(),
         news: News::default(),
         blocks: AtomicU64::new(0),
-    });
-    let watch = keep(&shared, OPEN_LIMIT, HANGS_AFTER).map_err(|trouble| SourceError {
-        kind: trouble.kind,
-        name: shared.name(),
-        detail: trouble.detail,
-    })?;
-    Ok(MicSource { shared, _watch: watch })
+    })
+}
+
+fn refusal(shared: &Shared, trouble: Trouble) -> SourceError {
+    SourceError { kind: trouble.kind, name: shared.name(), detail: trouble.detail }
 }
 
 struct Shared {

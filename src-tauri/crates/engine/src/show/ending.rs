@@ -1,24 +1,27 @@
-//! The end of a show: encoders flush, destinations close, files become plain ones, and its figures are summed up.
+//! The end of a show: encoders flush, destinations close, and its figures are summed up. Its files become plain ones,
+//! which may take longer than anybody waits.
 
 use super::Show;
 use crate::encode::Sink;
 use crate::protocol::Summary;
 use crate::usage::own_usage;
 use stallcast_broadcast::{LinkFigures, earlier_parts};
-use stallcast_clock::spawn_thread;
 use stallcast_media::LossCounters;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
 
 /// Longest wait for an encoder to flush its last packets.
 pub(crate) const FLUSH_LIMIT: Duration = Duration::from_secs(3);
 /// Longest wait for a destination to close.
 const LINK_LIMIT: Duration = Duration::from_millis(1500);
-/// Longest wait for a recording to become a plain MP4: an hour of video is copied once.
-pub(crate) const FILE_LIMIT: Duration = Duration::from_secs(60);
+/// Longest wait of the show's end for all its sinks. What a file needs beyond goes on beside whatever comes next.
+const SINKS_LIMIT: Duration = Duration::from_millis(1600);
+/// Longest time a recording may take to become a plain MP4: ten hours at the rate of a memory card.
+pub(crate) const FILE_LIMIT: Duration = Duration::from_secs(3600);
 
 impl Show {
-    /// Flushes the encoders, closes destinations, finishes files.
+    /// Flushes the encoders, closes destinations, begins to finish the files. Takes at most eight seconds, seldom one.
     pub(crate) fn end(mut self) -> Summary {
         self.feed.ending.store(true, Ordering::Release);
         for (done, part) in [(&self.picture_done, "picture"), (&self.sound_done, "sound")] {
@@ -52,31 +55,38 @@ impl Show {
 
     /// What a media process that died left behind becomes a plain file too: it plays as it is, but cannot be searched.
     fn repair_earlier_parts(&self) {
-        for part in self.recordings.iter().chain(self.clean.files()).flat_map(|path| earlier_parts(path)) {
-            match stallcast_broadcast::recover(&part) {
-                Ok(Some(_)) => tracing::info!(part = %part.display(), "an earlier part of the recording was finished"),
-                Ok(None) => {}
-                Err(e) => tracing::warn!(part = %part.display(), error = %e, "an earlier part of the recording stays as it is"),
+        let parts: Vec<_> = self.recordings.iter().chain(self.clean.files()).flat_map(|path| earlier_parts(path)).collect();
+        if parts.is_empty() {
+            return;
+        }
+        let repaired = self.finishing.spawn("rec:parts", move || {
+            for part in parts {
+                match stallcast_broadcast::recover(&part) {
+                    Ok(Some(_)) => tracing::info!(part = %part.display(), "an earlier part of the recording was finished"),
+                    Ok(None) => {}
+                    Err(e) => tracing::warn!(part = %part.display(), error = %e, "an earlier part of the recording stays as it is"),
+                }
             }
+        });
+        if let Err(e) = repaired {
+            tracing::error!(error = %e, "no thread to finish earlier parts of the recording; they stay as they are and play");
         }
     }
 
-    /// All at once: the slowest decides.
+    /// All at once: the slowest decides, within [`SINKS_LIMIT`].
     pub(super) fn finish_sinks(&mut self) {
+        type Finish = Box<dyn FnOnce() -> Option<(usize, LinkFigures)> + Send>;
         let mut link = 0;
-        let mut finishing = Vec::new();
+        let mut finishes: Vec<Finish> = Vec::new();
         if let Some(clean) = self.clean.end() {
-            match spawn_thread("sink:finish", move || {
+            finishes.push(Box::new(move || {
                 clean();
                 None
-            }) {
-                Ok(thread) => finishing.push(thread),
-                Err(e) => tracing::error!(error = %e, "no thread to finish the clean feed"),
-            }
+            }));
         }
         for sink in self.outlets.take(|_| true) {
             let index = link;
-            let finish: Box<dyn FnOnce() -> Option<(usize, LinkFigures)> + Send> = match sink {
+            finishes.push(match sink {
                 Sink::Rtmp(sink) => {
                     link += 1;
                     Box::new(move || Some((index, sink.finish(LINK_LIMIT))))
@@ -89,21 +99,34 @@ impl Show {
                     sink.finish(LINK_LIMIT);
                     None
                 }),
-            };
-            match spawn_thread("sink:finish", finish) {
-                Ok(thread) => finishing.push(thread),
-                Err(e) => tracing::error!(error = %e, "no thread to finish a sink"),
+            });
+        }
+        let (tell, told) = channel();
+        for finish in finishes {
+            let tell = tell.clone();
+            let started = self.finishing.spawn("sink:finish", move || {
+                // Nobody may listen any more by then.
+                let _ = tell.send(finish());
+            });
+            if let Err(e) = started {
+                tracing::error!(error = %e, "no thread to finish a sink");
             }
         }
-        for thread in finishing {
-            match thread.join() {
+        drop(tell);
+        let deadline = Instant::now() + SINKS_LIMIT;
+        loop {
+            match told.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(Some((index, figures))) => {
                     if let Some(link) = self.links.get_mut(index) {
                         link.figures = figures;
                     }
                 }
                 Ok(None) => {}
-                Err(_) => tracing::error!("a sink crashed while it was finished"),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    tracing::info!("the show is over; its files are still being finished");
+                    break;
+                }
             }
         }
         self.recording = None;

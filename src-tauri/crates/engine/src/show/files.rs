@@ -6,7 +6,6 @@ use crate::encode::Sink;
 use crate::error::failure;
 use crate::protocol::{Failure, Recording};
 use stallcast_broadcast::{RecordError, RecordingSink};
-use stallcast_clock::spawn_thread;
 use stallcast_media::{Health, HealthCode};
 
 impl Show {
@@ -41,7 +40,7 @@ impl Show {
         self.spare_no_more();
         for sink in self.outlets.take(|sink| matches!(sink, Sink::Recording(_))) {
             if let Sink::Recording(sink) = sink
-                && spawn_thread("rec:finish", move || sink.finish(FILE_LIMIT)).is_err()
+                && self.finishing.spawn("rec:finish", move || sink.finish(FILE_LIMIT)).is_err()
             {
                 tracing::error!("no thread to finish the recording; it stays as it is and plays");
             }

@@ -13,6 +13,7 @@ use crate::encode::{EncoderThread, Outlets, Picture, Sink, open_sound};
 use crate::encoders::{Encoders, settings};
 use crate::error::failure;
 use crate::feed::Feed;
+use crate::finishing::Finishing;
 use crate::hub::Hub;
 use crate::program::Program;
 use crate::protocol::{Configuration, Failure, GoLive, LinkState, LinkStatus, Recording};
@@ -35,6 +36,7 @@ pub(crate) struct ShowParts<'a> {
     pub(crate) program: &'a Program,
     pub(crate) sound: &'a Sound,
     pub(crate) encoders: &'a Encoders,
+    pub(crate) finishing: &'a Finishing,
     pub(crate) hub: Hub,
 }
 
@@ -82,6 +84,7 @@ pub(crate) struct Show {
     recording: Option<PathBuf>,
     recordings: Vec<PathBuf>,
     clean: CleanFeed,
+    finishing: Finishing,
     disk_full: bool,
     hls: bool,
     decider: Decider,
@@ -128,7 +131,9 @@ impl Show {
             ([], None) => Decider::Hls,
         };
         let (feed, outlets) = (Feed::new(), Outlets::default());
-        let clean = CleanFeed::new(crate::encoders::settings(configuration), config.audio.clone(), &feed, &outlets, parts.hub.clone());
+        let finishing = parts.finishing.clone();
+        let clean_settings = crate::encoders::settings(configuration);
+        let clean = CleanFeed::new(clean_settings, config.audio.clone(), &feed, &outlets, finishing.clone(), parts.hub.clone());
         let mut show = Self {
             feed,
             outlets,
@@ -148,6 +153,7 @@ impl Show {
             recording: None,
             recordings: Vec::new(),
             clean,
+            finishing,
             disk_full: false,
             hls: false,
             decider,
@@ -291,7 +297,13 @@ impl Show {
 
     /// Its time is over.
     pub(crate) fn is_over(&self) -> bool {
-        matches!((self.limit, self.live_since), (Some(limit), Some((_, since))) if since.elapsed() >= limit)
+        self.live_since.is_some() && self.time_left().is_some_and(|left| left.is_zero())
+    }
+
+    /// Until it ends by itself; `None` for no limit.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        let gone = self.live_since.map_or(Duration::ZERO, |(_, since)| since.elapsed());
+        self.limit.map(|limit| limit.saturating_sub(gone))
     }
 
     pub(crate) fn counters(&self) -> &Counters {

@@ -158,6 +158,11 @@ pub(crate) const HEALTH: &[(&str, &str, &str)] = &[
         "媒体进程已自动重新启动，画面断了 {gap_ms} 毫秒，不用操作；反复出现请重开电脑。",
         "The media process was started again by itself, no picture for {gap_ms} ms; nothing to do. Restart the computer if it comes back.",
     ),
+    (
+        "show_lost",
+        "画面进程出错，直播没能接上，已经停了。请马上重新点“开播”；反复出现请重开电脑。",
+        "The media process failed and the show could not be taken up again: it has stopped. Start it again now. Restart the computer if it comes back.",
+    ),
     ("shop_restarted", "本地店铺已自动重新启动，不用操作。", "The local shop was started again by itself; nothing to do."),
     (
         "missing_glyphs",

@@ -37,11 +37,14 @@ pub(crate) struct OrderList {
 }
 
 pub(crate) async fn orders(store: &Store, most: u32) -> Result<OrderList, StudioError> {
-    let (rows, next) =
-        search_orders(store, OrderSearch { text: String::new(), status: None, connection: None, before: None, limit: most }).await?;
-    let counts = store.order_counts().await?;
+    // One more tells whether there are more.
+    let query = OrderQuery { limit: most.saturating_add(1), ..OrderQuery::default() };
+    let (mut rows, counts) = store.orders_and_counts(query).await?;
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let next = (rows.len() > most).then(|| most.checked_sub(1).and_then(|last| rows.get(last)).map(|row| row.key)).flatten();
+    rows.truncate(most);
     Ok(OrderList {
-        rows,
+        rows: rows.into_iter().map(order_row).collect(),
         next,
         total: counts.total,
         awaiting_payment: counts.awaiting_payment,
