@@ -225,3 +225,49 @@ fn a_recording_that_a_power_cut_left_is_whole_after_the_next_start() -> anyhow::
     ensure!(next.end(LIMIT)?.status == Some(0));
     Ok(())
 }
+
+#[test]
+fn a_show_survives_its_app_and_then_its_media_process() -> anyhow::Result<()> {
+    let Running { desk, ingest, mut show, record } = start("both", &[])?;
+    show.kill();
+    let again = desk.live(&["--attach", "--shop"])?;
+    again.wait_live(LIMIT)?;
+    let (mark, before) = (again.mark(), ingest.recordings("both").len());
+    desk.kill(Role::Engine)?;
+    again.wait_health(mark, "engine_restarted", LIMIT)?;
+    let begun = Instant::now();
+    while ingest.recordings("both").len() == before {
+        ensure!(begun.elapsed() < LIMIT, "never back at the ingest: {}", again.log());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let received = ingest.received("both");
+    ingest.wait_received("both", received + 200_000, LIMIT)?;
+    let finished = again.end(LIMIT)?;
+    assert_eq!(finished.status, Some(0), "{}", finished.log);
+    for file in [&record, &record.with_file_name("show.part2.mp4")] {
+        ensure!(plays(file)? > 1.0, "{}", file.display());
+    }
+    ensure!(desk.processes().is_empty(), "{:?}", desk.processes());
+    Ok(())
+}
+
+#[test]
+fn a_show_that_cannot_be_taken_up_again_is_said_to_be_over() -> anyhow::Result<()> {
+    let desk = Desk::new()?;
+    let show = desk.live(&["--camera", "demo", "--mic", "demo", "--canvas", "360x640", "--shop"])?;
+    show.wait_live(LIMIT)?;
+    let mark = show.mark();
+    // Nobody else gets it but viewers, and their folder cannot be written any more.
+    let folder = desk.data().join("live");
+    std::fs::rename(&folder, desk.work("moved"))?;
+    std::fs::write(&folder, "in the way")?;
+    desk.kill(Role::Engine)?;
+    show.wait_health(mark, "show_lost", LIMIT)?;
+    let finished = show.finish(LIMIT)?;
+    assert_eq!(finished.status, Some(5), "{}", finished.log);
+    finished.summary()?;
+    let open = desk.query("select count(*) n from show where state <> 'ended'")?;
+    assert_eq!(open, [serde_json::json!({ "n": 0 })], "its row is closed");
+    ensure!(desk.processes().is_empty(), "{:?}", desk.processes());
+    Ok(())
+}

@@ -3,7 +3,7 @@ use crate::error::EngineError;
 use crate::hub::News;
 use crate::port::Port;
 use crate::process::{Child, Exit};
-use crate::protocol::{Command, Configuration, EngineState, Event, Failure, Reply};
+use crate::protocol::{Command, Configuration, EngineState, Event, Failure, GoLive, Reply};
 use crate::remembered::Remembered;
 use crate::runtime::Runtime;
 use crate::socket;
@@ -475,14 +475,11 @@ impl Supervisor {
                 Err(EngineError::Refused(refused)) if refused.code != "already_live" => {
                     // Never the command itself: it holds keys.
                     tracing::error!(code = refused.code, "the new media process does not take up the show");
-                    // A file that cannot be written costs itself, not the show.
-                    let Some(file) = go.recording.take() else {
+                    let Some(spared) = without_a_file(&mut go, &refused) else {
                         lock(&self.inner.remembered).over();
                         return Some(refused);
                     };
-                    let reason = refused.params.get("detail").unwrap_or(&refused.code);
-                    let health = Health::new(HealthCode::RecordingFailed).with("path", file.path.display()).with("reason", reason);
-                    self.inner.tell(EngineEvent::Event(Event::Health(health)));
+                    self.inner.tell(EngineEvent::Event(Event::Health(spared)));
                 }
                 Ok(_) | Err(EngineError::Refused(_)) => {
                     tracing::info!("the show goes on");
@@ -496,6 +493,19 @@ impl Supervisor {
             }
         }
     }
+}
+
+/// What is written to the disk costs itself, not the show: takes the next of it out, and says so. `None` if then nobody would
+/// get the show, or it is not about files.
+fn without_a_file(go: &mut GoLive, refused: &Failure) -> Option<Health> {
+    let reason = refused.params.get("detail").unwrap_or(&refused.code);
+    let health = if let Some(file) = go.recording.take() {
+        Health::new(HealthCode::RecordingFailed).with("path", file.path.display())
+    } else {
+        go.hls_dir.take()?;
+        Health::new(HealthCode::ViewersLost)
+    };
+    (!go.destinations.is_empty() || go.hls_dir.is_some()).then(|| health.with("reason", reason))
 }
 
 /// Opens the sources of a new process as the old one had them; what is not there any more is waited for.

@@ -150,6 +150,8 @@ impl Studio {
     /// Carries events of the media process until the studio closes.
     async fn carry(self, mut events: tokio::sync::broadcast::Receiver<EngineEvent>) {
         let token = self.inner.tasks.token();
+        // A new process is being told what the old one had: what it says of itself meanwhile is not yet the show's state.
+        let mut restoring = false;
         loop {
             let event = tokio::select! {
                 biased;
@@ -157,24 +159,28 @@ impl Studio {
                 event = events.recv() => event,
             };
             match event {
+                Ok(EngineEvent::Event(Event::State(_))) if restoring => {}
                 Ok(EngineEvent::Event(event)) => self.take_event(event).await,
                 Ok(EngineEvent::Preview { seq, width, height, jpeg }) => {
                     self.inner.preview.put(PreviewPicture { seq, width, height, jpeg })
                 }
                 Ok(EngineEvent::Down) => {
                     tracing::error!("the media process ended; it is being started again");
+                    restoring = true;
                     self.inner.preview.restart();
                     self.hub().picture().open = false;
                     self.publish_show().await;
                 }
                 Ok(EngineEvent::Restarted { gap_ms, lost }) => {
+                    restoring = false;
                     let health = match lost {
                         None => Health::new(HealthCode::EngineRestarted).with("gap_ms", gap_ms),
                         Some(refused) => Health::new(HealthCode::ShowLost).with("code", refused.code),
                     };
                     self.hub().health(health, self.now_ms());
-                    if let Err(e) = self.take_snapshot().await {
-                        tracing::warn!(error = %e, "the new media process gives no snapshot");
+                    match self.take_snapshot().await {
+                        Ok(()) => self.hub().tell(Event::State(self.engine_state())),
+                        Err(e) => tracing::warn!(error = %e, "the new media process gives no snapshot"),
                     }
                 }
                 Ok(EngineEvent::Reconnected) => {

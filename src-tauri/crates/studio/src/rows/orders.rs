@@ -3,7 +3,7 @@
 use super::Intent;
 use crate::error::StudioError;
 use stallcast_model::{AfterSaleAnswer, AfterSaleId, ConnectionId, LinePieces, Order, OrderId, Waybill};
-use stallcast_store::Store;
+use stallcast_store::{OrderQuery, Store};
 use std::collections::HashMap;
 
 pub(crate) use stallcast_store::OrderSearch;
