@@ -44,6 +44,10 @@ impl<W: PartialEq + Clone> Wanted<W> {
     }
 
     fn set(&mut self, wish: Option<W>) {
+        if wish.is_some() && !self.on {
+            // What was asked for before may have been overtaken by a request without it. What is drawn is not drawn again.
+            self.asked = false;
+        }
         self.on = wish.is_some();
         if let Some(wish) = wish
             && self.wish.as_ref() != Some(&wish)

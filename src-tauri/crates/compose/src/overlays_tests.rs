@@ -348,6 +348,22 @@ fn the_newest_of_many_changes_is_drawn() {
 }
 
 #[test]
+fn a_card_that_was_overtaken_while_it_was_not_wanted_is_drawn_when_it_is_wanted_again() {
+    let mut overlays = overlays();
+    // The thread has this to do meanwhile.
+    overlays.set(only_card(ProductCard { title: "长".repeat(2_000_000), ..card(1) }), Pts::from_ms(0));
+    see(&mut overlays, 0, NOW);
+    for set in [only_card(card(3)), OverlaySet::default(), only_coupon(coupon(100))] {
+        overlays.set(set, Pts::from_ms(0));
+        see(&mut overlays, 0, NOW);
+    }
+    show(&mut overlays, only_card(card(3)), 0);
+    see(&mut overlays, 1000, NOW);
+    see(&mut overlays, 2000, NOW);
+    assert_eq!(see(&mut overlays, 3000, NOW), at_rest(only_card(card(3))));
+}
+
+#[test]
 fn a_phone_picture_takes_little_time() {
     let canvas = Canvas { width: 720, height: 1280, fps: 30 };
     let mut overlays = Overlays::new(canvas, Fonts::bundled()).expect("a thread");
