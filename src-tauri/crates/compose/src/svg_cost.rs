@@ -10,6 +10,8 @@ const MOST: u64 = 100_000;
 const MOST_STEPS: usize = 32;
 /// Of one filter step over the whole drawing, compared to a short shape.
 const FILTER_STEP: u64 = 300;
+/// Of one octave of noise over the whole drawing.
+const OCTAVE: u64 = 3000;
 /// Bytes of path, style or transform that cost as much as a short shape.
 const BYTES: usize = 16;
 
@@ -55,13 +57,18 @@ impl<'a> Estimate<'a> {
         let mut cost = 0_u64;
         for node in top.descendants() {
             cost = cost.saturating_add(1 + node.text().map_or(0, |text| text.len() / BYTES) as u64);
-            if node.tag_name().name().starts_with("fe") {
+            let step = node.tag_name().name();
+            if step.starts_with("fe") {
                 cost = cost.saturating_add(FILTER_STEP);
+            }
+            // Looks at the square of its radius for each pixel, and how many pixels that is depends on every transform around it.
+            if step == "feMorphology" {
+                cost = u64::MAX;
             }
             let vertices = node.attribute("d").or(node.attribute("points")).map_or(0, |path| path.len() / 4) as u64;
             for attribute in node.attributes() {
                 let value = attribute.value();
-                cost = cost.saturating_add((value.len() / BYTES) as u64);
+                cost = cost.saturating_add((value.len() / BYTES) as u64).saturating_add(work_of(step, attribute.name(), value));
                 // Markers are drawn at every vertex.
                 let times = if attribute.name().starts_with("marker") || value.contains("marker") { 1 + vertices } else { 1 };
                 let href = (attribute.name() == "href").then(|| value.trim().strip_prefix('#')).flatten();
@@ -73,6 +80,19 @@ impl<'a> Estimate<'a> {
         }
         self.known.insert(top.id(), cost);
         Some(cost)
+    }
+}
+
+/// What a filter step does besides, where one of its attributes says how often it does it for each pixel.
+fn work_of(step: &str, attribute: &str, value: &str) -> u64 {
+    match (step, attribute) {
+        // What cannot be read here may be read there.
+        ("feTurbulence", "numOctaves") => {
+            OCTAVE.saturating_mul(value.trim().parse().map_or(u64::MAX, |octaves: f32| octaves.round() as u64))
+        }
+        // A number and what parts it from the next take two characters at least.
+        ("feConvolveMatrix", "kernelMatrix") => FILTER_STEP.saturating_mul(value.len() as u64 / 2),
+        _ => 0,
     }
 }
 
@@ -129,6 +149,22 @@ mod tests {
             "h1v1".repeat(5000)
         )));
         assert!(!affordable("<style>rect { fill: url(#p) }</style><pattern id='p'><rect/></pattern><rect/>"));
+    }
+
+    #[test]
+    fn steps_of_filters_that_do_much_for_each_pixel_are_too_dear() {
+        for step in [
+            "<feTurbulence numOctaves='4000000000'/>",
+            "<feTurbulence numOctaves=' 1e3'/>",
+            "<feTurbulence numOctaves='1000 '/>",
+            "<feTurbulence xmlns:s='http://www.w3.org/2000/svg' s:numOctaves='1000'/>",
+            "<feMorphology operator='dilate' radius='1000'/>",
+            &format!("<feConvolveMatrix order='100' kernelMatrix='{}'/>", "1 ".repeat(10_000)),
+        ] {
+            assert!(!affordable(&format!("<filter id='f'>{step}</filter><rect filter='url(#f)'/>")), "{step}");
+        }
+        let paper = "<feTurbulence baseFrequency='.8' numOctaves='3'/><feConvolveMatrix order='3' kernelMatrix='0 -1 0 -1 5 -1 0 -1 0'/>";
+        assert!(affordable(&format!("<filter id='f'>{paper}</filter><rect filter='url(#f)'/><rect filter='url(#f)'/>")));
     }
 
     #[test]
