@@ -4,8 +4,6 @@ mod player;
 #[cfg(test)]
 mod tests;
 
-use crate::news::News;
-use crate::sound_queue::SoundQueue;
 use crate::timing::now;
 use crate::worker::Worker;
 use player::{Next, Outlets, Player, Reader, Tracks};
@@ -45,7 +43,8 @@ pub(crate) fn open(path: &Path, video: bool, audio: bool, start: Pts) -> Result<
     if audio && !video && !file.has_audio() {
         return Err(refuse(SourceErrorKind::Unusable, "it has no sound".to_owned()));
     }
-    let outlets = Outlets::new(FrameRing::new(), SoundQueue::default(), News::default(), News::default());
+    let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+    let outlets = Outlets::new(name.clone());
     let tracks = Tracks { video: picture.map(|(_, fps)| fps), audio: file.has_audio(), duration: file.duration() };
     let wanted = (video, audio && file.has_audio());
     outlets.video.store(wanted.0, Ordering::Relaxed);
@@ -53,7 +52,6 @@ pub(crate) fn open(path: &Path, video: bool, audio: bool, start: Pts) -> Result<
     let again: PathBuf = path.to_owned();
     let reopen = move || MediaFile::open(&again).map(|file| Box::new(file) as Box<dyn Reader>);
     let mut player = Player::new(Box::new(file), Box::new(reopen), tracks, start, outlets.clone());
-    let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
     let worker = Worker::spawn(&format!("file:{name}").replace('\0', ""), move |halt| {
         loop {
             let wake = match player.step(now()) {

@@ -53,6 +53,8 @@ pub(super) struct Tracks {
 /// Where pieces go, and whether somebody still wants them.
 #[derive(Debug, Clone)]
 pub(super) struct Outlets {
+    /// Human name of the file.
+    pub(super) name: String,
     pub(super) ring: FrameRing,
     pub(super) queue: SoundQueue,
     pub(super) video_news: News,
@@ -62,8 +64,16 @@ pub(super) struct Outlets {
 }
 
 impl Outlets {
-    pub(super) fn new(ring: FrameRing, queue: SoundQueue, video_news: News, audio_news: News) -> Self {
-        Self { ring, queue, video_news, audio_news, video: Arc::default(), audio: Arc::default() }
+    pub(super) fn new(name: String) -> Self {
+        Self {
+            name,
+            ring: FrameRing::new(),
+            queue: SoundQueue::default(),
+            video_news: News::default(),
+            audio_news: News::default(),
+            video: Arc::default(),
+            audio: Arc::default(),
+        }
     }
 
     fn wants_video(&self) -> bool {
@@ -78,10 +88,10 @@ impl Outlets {
         let (camera, mic) =
             if lost { (HealthCode::CameraLost, HealthCode::MicLost) } else { (HealthCode::CameraBack, HealthCode::MicBack) };
         if self.wants_video() {
-            self.video_news.add(Health::new(camera));
+            self.video_news.add(Health::new(camera).with("device", &self.name));
         }
         if self.wants_audio() {
-            self.audio_news.add(Health::new(mic));
+            self.audio_news.add(Health::new(mic).with("device", &self.name));
         }
     }
 }

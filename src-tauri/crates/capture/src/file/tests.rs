@@ -1,8 +1,6 @@
 use super::player::{Next, Outlets, Player, Reader, SOUND_EARLY, Tracks};
-use crate::news::News;
-use crate::sound_queue::SoundQueue;
 use stallcast_libav::{Decoded, LibavError};
-use stallcast_media::{AudioBlock, Frame, FrameRing, HealthCode, NANOS_PER_MS, NANOS_PER_SEC, PixelFormat, Pts, SAMPLE_RATE, VideoFormat};
+use stallcast_media::{AudioBlock, Frame, HealthCode, NANOS_PER_MS, NANOS_PER_SEC, PixelFormat, Pts, SAMPLE_RATE, VideoFormat};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -71,7 +69,7 @@ struct Screening {
 
 impl Screening {
     fn new(reel: Reel, fps: Option<f64>, duration: i64, video: bool, audio: bool) -> Self {
-        let outlets = Outlets::new(FrameRing::new(), SoundQueue::default(), News::default(), News::default());
+        let outlets = Outlets::new("a film.ts".to_owned());
         outlets.video.store(video, Ordering::Relaxed);
         outlets.audio.store(audio, Ordering::Relaxed);
         let has_audio = reel.pieces.iter().any(|p| matches!(p, Decoded::Audio(_)));
@@ -196,7 +194,9 @@ fn a_file_that_breaks_is_lost_and_comes_back() {
     let opened = Arc::clone(&reel.opened);
     let mut show = Screening::new(reel, Some(30.0), NANOS_PER_SEC, true, true);
     show.play(3 * NANOS_PER_SEC);
-    let codes: Vec<_> = show.outlets.video_news.take().into_iter().map(|h| h.code).collect();
+    let news = show.outlets.video_news.take();
+    assert!(news.iter().all(|h| h.params.get("device").is_some_and(|name| name == "a film.ts")), "{news:?}");
+    let codes: Vec<_> = news.into_iter().map(|h| h.code).collect();
     assert_eq!(codes, [HealthCode::CameraLost, HealthCode::CameraBack]);
     let codes: Vec<_> = show.outlets.audio_news.take().into_iter().map(|h| h.code).collect();
     assert_eq!(codes, [HealthCode::MicLost, HealthCode::MicBack]);
