@@ -104,6 +104,24 @@ fn picture_and_sound_stay_together_over_every_turn() {
 }
 
 #[test]
+fn two_recordings_in_one_file_are_played_one_after_the_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("part.ts");
+    make(&path, "both");
+    let part = std::fs::read(&path).expect("the file");
+    let joined = folder.path().join("joined.ts");
+    std::fs::write(&joined, part.repeat(3)).expect("written");
+    let heard = watch(opened(open_file(&joined, true, true, now())), Duration::from_secs(6));
+    let steps: Vec<i64> = heard.pictures.windows(2).map(|w| (w[1].0 - w[0].0) / 1_000_000).collect();
+    assert!(steps.len() > 150 && steps.iter().all(|step| (0..200).contains(step)), "{steps:?}");
+    let loud = heard.sound.iter().filter(|(_, level)| level.abs() > 0.1).count();
+    // A quarter of it beeps: 400 ms in each 1.6 s.
+    assert!(loud > SAMPLE_RATE as usize * 3 / 4, "{loud} loud samples");
+    let holes: i64 = heard.sound.windows(2).map(|w| (w[1].0 - w[0].0 - NANOS_PER_SEC / i64::from(SAMPLE_RATE)).abs()).sum();
+    assert!(holes < NANOS_PER_SEC, "{} ms without sound", holes / 1_000_000);
+}
+
+#[test]
 fn what_a_file_lacks_is_said() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);

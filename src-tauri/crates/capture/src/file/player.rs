@@ -21,6 +21,13 @@ const INTERLEAVE: i64 = NANOS_PER_SEC;
 pub(super) const SOUND_EARLY: i64 = 50 * NANOS_PER_MS;
 /// A piece this late is left out.
 const TOO_LATE: i64 = NANOS_PER_SEC / 2;
+/// Stamps that step further on than this, while neither track has anything in between, do not tell the time: a recording
+/// was cut or interrupted.
+const JUMP: i64 = 2 * NANOS_PER_SEC;
+/// The same where there is no sound: one picture may be all that was to be seen for a while.
+const SILENT_JUMP: i64 = 30 * NANOS_PER_SEC;
+/// Nor do those of a track that step so far back: two recordings were put together.
+const JUMP_BACK: i64 = 300 * NANOS_PER_MS;
 /// A picture that is not followed by another is given again so often: it holds, the camera is not lost.
 const HOLD: i64 = NANOS_PER_SEC / 2;
 /// A file's own word for its length is believed if what was read differs by no more.
@@ -105,6 +112,15 @@ pub(super) enum Next {
     At(Pts),
 }
 
+/// Where one track of the present pass is.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    /// From its stamps to file time: what its jumps took away or added.
+    skew: i64,
+    /// Where its last piece begins, file time.
+    at: Option<i64>,
+}
+
 /// Plays a file.
 pub(super) struct Player {
     reader: Option<Box<dyn Reader>>,
@@ -116,6 +132,8 @@ pub(super) struct Player {
     claimed: i64,
     /// End of the furthest piece of this pass, file time.
     read_to: i64,
+    picture: Place,
+    sound: Place,
     frame_length: i64,
     has_audio: bool,
     frames: VecDeque<Frame>,
@@ -140,6 +158,8 @@ impl Player {
             base: start,
             claimed: tracks.duration.max(0),
             read_to: 0,
+            picture: Place::default(),
+            sound: Place::default(),
             frame_length: tracks.video.map_or(0, |fps| (NANOS_PER_SEC as f64 / fps) as i64),
             has_audio: tracks.audio,
             frames: VecDeque::new(),
@@ -244,7 +264,9 @@ impl Player {
     }
 
     fn take_frame(&mut self, frame: Frame) {
-        let Some(at) = self.inside(frame.pts.0, self.frame_length) else { return };
+        let at;
+        (self.picture, at) = self.placed(self.picture, self.sound, frame.pts.0);
+        let Some(at) = self.inside(at, self.frame_length) else { return };
         self.pictured_to = self.base + at;
         if self.outlets.wants_video() {
             self.frames.push_back(frame.at(self.base + at));
@@ -258,7 +280,9 @@ impl Player {
 
     fn take_sound(&mut self, mut block: AudioBlock) {
         let length = block.end() - block.pts;
-        let Some(at) = self.inside(block.pts.0, length) else { return };
+        let at;
+        (self.sound, at) = self.placed(self.sound, self.picture, block.pts.0);
+        let Some(at) = self.inside(at, length) else { return };
         let channels = usize::from(block.channels.max(1));
         // Before the beginning or beyond the end lies what the encoder padded.
         let early = Pts((-at).max(0)).as_ticks(block.rate);
@@ -281,6 +305,25 @@ impl Player {
         }
     }
 
+    /// Where a piece that is stamped `stamp` begins, file time: where its track `own` goes on, or, if the stamps jumped
+    /// there, as far from the track `other` as the file has it.
+    fn placed(&mut self, own: Place, other: Place, stamp: i64) -> (Place, i64) {
+        let limit = if self.has_audio { JUMP } else { SILENT_JUMP };
+        // One track may pause while the other goes on.
+        let jumped = |at: i64| own.at.is_some_and(|last| at < last - JUMP_BACK) || at > self.read_to + limit;
+        let place = |skew: i64| (skew, stamp.saturating_add(skew));
+        // The other track may have been there before.
+        let known = [own.skew, other.skew].map(place).into_iter().find(|(_, at)| !jumped(*at));
+        let (skew, at) = known.unwrap_or_else(|| {
+            // Its word for its length was made of the same stamps.
+            self.claimed = 0;
+            tracing::debug!(name = self.outlets.name, stamp, goes_on_at = self.read_to, "the stamps of a file jump");
+            (self.read_to.saturating_sub(stamp), self.read_to)
+        });
+        (Place { skew, at: Some(at) }, at)
+    }
+
+    /// At most a few seconds: [`Self::placed`] sees to it.
     fn be_silent(&mut self, nanos: i64) {
         if !self.has_audio {
             return;
@@ -323,13 +366,18 @@ impl Player {
             self.base = self.base + behind / length * length;
             self.sounded_to = self.base;
         }
-        self.read_to = 0;
+        self.begin_pass();
         if let Some(reader) = self.reader.as_mut()
             && let Err(e) = reader.rewind()
         {
             tracing::debug!(error = %e, "a file cannot be rewound; it is opened again");
             self.open_again(now);
         }
+    }
+
+    fn begin_pass(&mut self) {
+        self.read_to = 0;
+        (self.picture, self.sound) = (Place::default(), Place::default());
     }
 
     fn open_again(&mut self, now: Pts) {
@@ -349,7 +397,7 @@ impl Player {
     fn fail(&mut self, now: Pts, why: &str) {
         self.reader = None;
         self.retry_at = now + RETRY;
-        self.read_to = 0;
+        self.begin_pass();
         self.damaged = 0;
         if !self.lost {
             self.lost = true;

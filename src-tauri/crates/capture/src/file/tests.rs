@@ -36,6 +36,18 @@ impl Reel {
     }
 }
 
+impl Reel {
+    /// The same in the same order, stamped otherwise.
+    fn restamped(self, stamp: impl Fn(Pts) -> Pts) -> Self {
+        let again = |piece: &Decoded| match piece {
+            Decoded::Video(frame) => Decoded::Video(frame.at(stamp(frame.pts))),
+            Decoded::Audio(block) => Decoded::Audio(AudioBlock { pts: stamp(block.pts), ..block.clone() }),
+        };
+        let pieces: Vec<_> = self.pieces.iter().map(again).collect();
+        Self { left: pieces.iter().cloned().collect(), pieces, ..self }
+    }
+}
+
 /// Stereo sound whose samples carry their number in the file.
 fn sound(pts: Pts, frames: i64, block: i64) -> AudioBlock {
     let samples = (0..frames).flat_map(|i| [(block * 1024 + i + 1) as f32; 2]).collect();
@@ -211,4 +223,65 @@ fn only_the_sound_may_be_wanted() {
     assert!(show.frames.is_empty());
     let total: usize = show.sounds.iter().map(AudioBlock::frames).sum();
     assert!(total > 4 * 48_000, "{total}");
+}
+
+#[test]
+fn stamps_that_jump_cost_neither_time_nor_memory() {
+    const LENGTH: i64 = 6 * NANOS_PER_SEC;
+    const CUT: Pts = Pts(LENGTH / 2);
+    const DAMAGED: Pts = Pts(NANOS_PER_SEC);
+    type Stamp = fn(Pts) -> Pts;
+    let jumps: [(&str, i64, Stamp); 5] = [
+        ("a part was cut out", LENGTH + 100 * NANOS_PER_SEC, |at| if at < CUT { at } else { at + 100 * NANOS_PER_SEC }),
+        ("two files in one", LENGTH / 2, |at| if at < CUT { at } else { at + -CUT.0 }),
+        ("two short ones", LENGTH, |at| if at.0 < LENGTH - NANOS_PER_SEC { at } else { at + -NANOS_PER_SEC }),
+        ("one stamp is wrong", LENGTH, |at| if at == DAMAGED { at + 1000 * NANOS_PER_SEC } else { at }),
+        ("one stamp is nothing", LENGTH, |at| if at == DAMAGED { at + -1000 * NANOS_PER_SEC } else { at }),
+    ];
+    for (what, claimed, stamp) in jumps {
+        let mut show = Screening::new(Reel::new(180, 30, 6 * 48_000).restamped(stamp), Some(30.0), claimed, true, true);
+        show.play(2 * LENGTH - NANOS_PER_SEC / 10);
+        let numbers: Vec<u8> = show.frames.iter().map(|(_, number)| *number).collect();
+        assert_eq!(numbers[..350], (0..180).cycle().take(350).collect::<Vec<_>>(), "{what}: every picture, once");
+        let steps: Vec<i64> = show.frames.windows(2).map(|w| (w[1].0 - w[0].0) / NANOS_PER_MS).collect();
+        assert!(steps.iter().all(|step| (25..=60).contains(step)), "{what}: {steps:?}");
+        // The last block of a pass is longer than it.
+        let silent = show.sounds.iter().filter(|block| block.samples.first() == Some(&0.0)).count();
+        assert!(silent <= 2, "{what}: {silent} silent blocks");
+        let together: i64 = show.sounds.iter().map(|block| block.end() - block.pts).sum();
+        assert!((together - 2 * LENGTH).abs() < NANOS_PER_SEC / 2, "{what}: {together} ns of sound");
+    }
+}
+
+#[test]
+fn pictures_that_come_faster_than_the_mean_are_no_jump() {
+    // It says one picture a second: a recording of a screen on which something moves now and then.
+    let mut show = Screening::new(Reel::new(60, 30, 96_000), Some(1.0), 2 * NANOS_PER_SEC, true, true);
+    show.play(2 * NANOS_PER_SEC);
+    for (n, (pts, number)) in (0..).zip(&show.frames) {
+        assert_eq!((*pts, i64::from(*number)), (START + Pts::from_ticks(n, 30).0, n));
+    }
+    assert_eq!(show.frames.len(), 60);
+}
+
+#[test]
+fn a_picture_that_stays_for_seconds_is_no_jump() {
+    // A slow series of pictures, without sound and with it.
+    for samples in [0, 20 * 48_000] {
+        let reel = Reel::new(1, 30, samples);
+        let pictures =
+            (1..4).map(|n| Decoded::Video(Frame::new(FORMAT, Pts(n * 5 * NANOS_PER_SEC), false, vec![n as u8; FORMAT.bytes()].into())));
+        let mut pieces: Vec<Decoded> = reel.pieces.iter().cloned().chain(pictures).collect();
+        pieces.sort_by_key(|piece| match piece {
+            Decoded::Video(frame) => frame.pts,
+            Decoded::Audio(block) => block.pts,
+        });
+        let reel = Reel { left: pieces.iter().cloned().collect(), pieces, ..reel };
+        let mut show = Screening::new(reel, Some(30.0), 20 * NANOS_PER_SEC, true, samples > 0);
+        show.play(19 * NANOS_PER_SEC);
+        for n in 0..4 {
+            let first = show.frames.iter().find(|(_, number)| i64::from(*number) == n).map(|(at, _)| *at - START);
+            assert_eq!(first, Some(n * 5 * NANOS_PER_SEC), "picture {n}, {samples} samples");
+        }
+    }
 }
