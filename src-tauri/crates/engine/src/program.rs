@@ -10,7 +10,8 @@ use stallcast_compose::{Fonts, OverlaySet, Overlays};
 use stallcast_libav::Converter;
 use stallcast_media::queue::NewestQueue;
 use stallcast_media::{
-    Canvas, Counters, Frame, FramePool, FrameRing, NANOS_PER_MS, NANOS_PER_SEC, PixelFormat, Pts, VideoFormat, VideoSource,
+    Canvas, Counters, Frame, FramePool, FrameRing, Health, HealthCode, NANOS_PER_MS, NANOS_PER_SEC, PixelFormat, Pts, VideoFormat,
+    VideoSource,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -126,6 +127,10 @@ struct Clockwork {
     /// Stamp of the newest frame and when it was first seen: a source's own clock may jump.
     seen: Option<(u64, Pts)>,
     started: Pts,
+    /// Since when no frame could be converted.
+    broken: Option<Pts>,
+    /// Such a source was said to be lost.
+    said_broken: bool,
     /// Tick 0.
     origin: Pts,
     waiting_feed: Option<(Feed, Pts)>,
@@ -151,6 +156,8 @@ impl Clockwork {
             base: None,
             seen: None,
             started: timing::now(),
+            broken: None,
+            said_broken: false,
             origin: timing::now(),
             waiting_feed: None,
             feed: None,
@@ -246,6 +253,7 @@ impl Clockwork {
             (self.ring, self.chooser) = Self::follow(self.parts.canvas, &*source, least);
             self.seen = None;
             self.started = at;
+            (self.broken, self.said_broken) = (None, false);
             // The old source may take up to two seconds to stop: not on this thread.
             let old = std::mem::replace(&mut self.parts.source, source);
             if let Err(e) = spawn_thread("source-stop", move || drop(old)) {
@@ -300,17 +308,23 @@ impl Clockwork {
         if let Some((_, frame)) = chosen.filter(|(_, frame)| self.converter.is_canvas(frame)) {
             // Shared with the source, not copied: overlays are blended into a copy of their own.
             self.base = Some(frame.at(at));
+            self.broken = None;
         } else if let Some((_, frame)) = chosen {
             let format = VideoFormat { width: self.parts.canvas.width, height: self.parts.canvas.height, pixel: PixelFormat::I420 };
             let mut buffer = self.pool.take(format.bytes());
             match self.converter.convert(frame, &mut buffer.bytes) {
-                Ok(()) => self.base = Some(Frame::new(format, at, false, buffer)),
-                // A broken JPEG of a camera: the last picture stays. Not a line for each.
-                Err(e) if self.last_failure.is_none_or(|last| at - last > NANOS_PER_SEC) => {
-                    tracing::warn!(error = %e, "a frame could not be converted");
-                    self.last_failure = Some(at);
+                Ok(()) => {
+                    self.base = Some(Frame::new(format, at, false, buffer));
+                    self.broken = None;
                 }
-                Err(_) => {}
+                // A broken JPEG of a camera: the last picture stays. Not a line for each.
+                Err(e) => {
+                    self.broken.get_or_insert(at);
+                    if self.last_failure.is_none_or(|last| at - last > NANOS_PER_SEC) {
+                        tracing::warn!(error = %e, "a frame could not be converted");
+                        self.last_failure = Some(at);
+                    }
+                }
             }
         }
         let newest = held.last().map(|h| h.seq);
@@ -319,13 +333,24 @@ impl Clockwork {
         {
             self.seen = Some((seq, at));
         }
-        let lost = at - self.seen.map_or(self.started, |(_, since)| since) > LOST_AFTER;
+        let broken = self.broken.is_some_and(|since| at - since > LOST_AFTER);
+        self.say_broken(broken);
+        let lost = broken || at - self.seen.map_or(self.started, |(_, since)| since) > LOST_AFTER;
         let under = match (&self.base, lost) {
             (Some(base), false) => base,
             (_, true) => &self.parts.slate,
             (None, false) => self.base.insert(black(self.parts.canvas, at)),
         };
         under.at(at)
+    }
+
+    /// Pictures come and none can be shown, so the source itself notices nothing.
+    fn say_broken(&mut self, broken: bool) {
+        if broken != self.said_broken {
+            self.said_broken = broken;
+            let code = if broken { HealthCode::CameraLost } else { HealthCode::CameraBack };
+            self.parts.hub.health(Health::new(code).with("device", self.parts.source.name()));
+        }
     }
 
     /// The picture with everything that is drawn over it.
@@ -345,4 +370,94 @@ fn black(canvas: Canvas, at: Pts) -> Frame {
     let mut bytes = vec![0; format.bytes()];
     stallcast_compose::fill_black(&mut bytes, canvas);
     Frame::new(format, at, false, bytes.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::{Mailbox, News};
+    use crate::protocol::Event;
+
+    const CANVAS: Canvas = Canvas { width: 160, height: 160, fps: 30 };
+
+    struct Camera(FrameRing);
+
+    impl VideoSource for Camera {
+        fn ring(&self) -> FrameRing {
+            self.0.clone()
+        }
+        fn format(&self) -> (VideoFormat, f64) {
+            (VideoFormat { width: 160, height: 160, pixel: PixelFormat::Mjpeg }, 30.0)
+        }
+        fn name(&self) -> String {
+            "Webcam".to_owned()
+        }
+        fn health(&mut self) -> Vec<Health> {
+            vec![]
+        }
+    }
+
+    /// A frame of one shade, or one that no decoder can read.
+    fn frame(at: Pts, shade: Option<u8>) -> Frame {
+        let pixel = if shade.is_some() { PixelFormat::I420 } else { PixelFormat::Mjpeg };
+        let format = VideoFormat { width: CANVAS.width, height: CANVAS.height, pixel };
+        let bytes = shade.map_or_else(|| b"\xFF\xD8\xFF\xD9".to_vec(), |shade| vec![shade; format.bytes()]);
+        Frame::new(format, at, false, bytes.into())
+    }
+
+    async fn told(mailbox: &Mailbox) -> (HealthCode, String) {
+        match mailbox.next().await {
+            Some(News::Event(Event::Health(health))) => (health.code, health.params["device"].clone()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_camera_whose_pictures_cannot_be_decoded_is_lost_after_a_second() {
+        let (ring, hub) = (FrameRing::new(), Hub::default());
+        let mailbox = hub.attach();
+        let mut clock = Clockwork::new(
+            Parts {
+                canvas: CANVAS,
+                source: Box::new(Camera(ring.clone())),
+                slate: frame(Pts(0), Some(99)),
+                fonts: Fonts::bundled(),
+                delay: Delay::default(),
+                preview: PreviewWish::default(),
+                preview_frames: NewestQueue::new(1),
+                hub: hub.clone(),
+            },
+            Arc::new(Control {
+                source: Slot::default(),
+                overlay: Slot::default(),
+                feed: Slot::default(),
+                stop: AtomicBool::new(false),
+                idle: Counters::default(),
+                delay: Delay::default(),
+            }),
+        );
+        let mut at = clock.started;
+        // Its picture of each tick.
+        let mut play = |ticks: i64, shade: Option<u8>| -> Vec<u8> {
+            let shown = (0..ticks).map(|_| {
+                at = at + CANVAS.interval();
+                ring.push(frame(at, shade));
+                clock.compose(at).bytes()[0]
+            });
+            shown.collect()
+        };
+        assert_eq!(play(30, Some(50)).last(), Some(&50));
+        let broken = play(60, None);
+        assert_eq!(broken[..29], [50; 29], "the last picture stays for a second");
+        assert_eq!(broken[40..], [99; 20], "then the slate");
+        assert_eq!(told(&mailbox).await, (HealthCode::CameraLost, "Webcam".to_owned()));
+        assert_eq!(play(10, Some(70)).last(), Some(&70));
+        assert_eq!(told(&mailbox).await, (HealthCode::CameraBack, "Webcam".to_owned()));
+        // One in ten is damaged: nobody's business.
+        for _ in 0..20 {
+            assert!(!play(9, Some(70)).contains(&99) && !play(1, None).contains(&99));
+        }
+        hub.health(Health::new(HealthCode::CameraBack).with("device", "the last word"));
+        assert_eq!(told(&mailbox).await.1, "the last word");
+    }
 }
