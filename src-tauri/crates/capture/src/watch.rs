@@ -1,11 +1,14 @@
 //! When a device is lost, opened again and back. Pure: the caller brings the time and what it sees.
 
-use stallcast_media::{NANOS_PER_SEC, Pts};
+use stallcast_media::{NANOS_PER_MS, NANOS_PER_SEC, Pts};
 
 /// Without anything for so long a device is lost.
 const LOST_AFTER: i64 = NANOS_PER_SEC;
 /// A device that was opened may take so long for its first delivery before it is opened once more.
 const START_LIMIT: i64 = 3 * NANOS_PER_SEC;
+/// What the time between two looks counts at most: a process that was stopped, or a machine that slept, makes it long, and
+/// the device had no more of it than the watch.
+const MOST_PASSED: i64 = 150 * NANOS_PER_MS;
 /// From one try to the next.
 const RETRY: i64 = NANOS_PER_SEC;
 /// Threads that hang in a driver before no more are sent after them.
@@ -41,6 +44,7 @@ pub(crate) struct Watch {
     delivered: u64,
     last: Pts,
     opened: Pts,
+    seen: Pts,
     lost: bool,
     /// Something came since it was opened last.
     started: bool,
@@ -52,12 +56,14 @@ impl Watch {
         let started = delivered > 0;
         // The first sound of some servers takes its time.
         let last = if started { now } else { now + (START_LIMIT - LOST_AFTER) };
-        Self { hangs_after, delivered, last, opened: now, lost, started }
+        Self { hangs_after, delivered, last, opened: now, seen: now, lost, started }
     }
 
     /// To be called several times a second.
     pub(crate) fn observe(&mut self, now: Pts, sight: Sight) -> Vec<Order> {
         let mut orders = Vec::new();
+        let missed = (now - self.seen - MOST_PASSED).max(0);
+        (self.seen, self.last, self.opened) = (now, self.last + missed, self.opened + missed);
         if sight.delivered != self.delivered {
             self.delivered = sight.delivered;
             self.last = now;
@@ -210,5 +216,23 @@ mod tests {
         post.sight.delivered = 0;
         post.pass(3500, false);
         assert_eq!(post.orders(), [Order::TellLost, Order::Reopen]);
+    }
+
+    #[test]
+    fn a_process_that_was_stopped_loses_no_device() {
+        let mut post = Post::new();
+        post.pass(5000, true);
+        for _ in 0..10 {
+            post.clock.advance(Duration::from_secs(60));
+            // The watch is the first to run again; the device needs a moment.
+            post.pass(500, false).pass(3000, true);
+        }
+        assert!(post.log.is_empty(), "{:?}", post.log);
+        // Not time enough to start either.
+        let mut post = Post { watch: Watch::new(Pts(0), 0, LOST_AFTER / 2), ..Post::new() };
+        post.sight.delivered = 0;
+        post.pass(2000, false).clock.advance(Duration::from_secs(60));
+        post.pass(500, false).pass(5000, true);
+        assert!(post.log.is_empty(), "{:?}", post.log);
     }
 }
