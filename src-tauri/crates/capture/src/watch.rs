@@ -4,8 +4,11 @@ use stallcast_media::{NANOS_PER_MS, NANOS_PER_SEC, Pts};
 
 /// Without anything for so long a device is lost.
 const LOST_AFTER: i64 = NANOS_PER_SEC;
-/// A device that was opened may take so long for its first delivery before it is opened once more.
-const START_LIMIT: i64 = 3 * NANOS_PER_SEC;
+/// A device that was opened when the watch began and has delivered nothing yet is lost after so long.
+const FIRST_LIMIT: i64 = 3 * NANOS_PER_SEC;
+/// A device that was opened may take so long for its first delivery before it is opened once more: no less than where it
+/// is opened for the first time, or a slow one would begin again and again.
+pub(crate) const START_LIMIT: i64 = 7 * NANOS_PER_SEC;
 /// What the time between two looks counts at most: a process that was stopped, or a machine that slept, makes it long, and
 /// the device had no more of it than the watch.
 const MOST_PASSED: i64 = 150 * NANOS_PER_MS;
@@ -55,7 +58,7 @@ impl Watch {
     pub(crate) fn new(now: Pts, delivered: u64, hangs_after: i64, lost: bool) -> Self {
         let started = delivered > 0;
         // The first sound of some servers takes its time.
-        let last = if started { now } else { now + (START_LIMIT - LOST_AFTER) };
+        let last = if started { now } else { now + (FIRST_LIMIT - LOST_AFTER) };
         Self { hangs_after, delivered, last, opened: now, seen: now, lost, started }
     }
 
@@ -215,7 +218,19 @@ mod tests {
         let mut post = Post { watch: Watch::new(Pts(0), 0, LOST_AFTER / 2, false), ..Post::new() };
         post.sight.delivered = 0;
         post.pass(3500, false);
+        assert_eq!(post.orders(), [Order::TellLost]);
+        post.pass(4000, false);
         assert_eq!(post.orders(), [Order::TellLost, Order::Reopen]);
+    }
+
+    #[test]
+    fn a_camera_that_takes_five_seconds_to_its_first_picture_comes_back() {
+        let mut post = Post::new();
+        post.pass(5000, true);
+        post.sight.working = false;
+        // It is in use for two seconds more, and then slow.
+        post.pass(6950, false).pass(5000, true);
+        assert_eq!(post.orders(), [Order::Reopen, Order::TellLost, Order::TellBack]);
     }
 
     #[test]

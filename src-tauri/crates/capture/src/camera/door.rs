@@ -18,6 +18,10 @@ pub(crate) struct Found {
 pub(crate) trait Door: Send + Sync {
     /// What is there, without opening more than needed.
     fn list(&self) -> Vec<Found>;
+    /// Human name of one, without opening anything; `None` where that cannot be told.
+    fn name_of(&self, _id: &str) -> Option<String> {
+        None
+    }
     /// What one offers.
     fn modes(&self, id: &str) -> Result<Vec<Mode>, Trouble>;
     /// Opens one in the best mode. What it gives stays on the thread.

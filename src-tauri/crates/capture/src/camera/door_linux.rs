@@ -67,6 +67,10 @@ impl Door for V4l {
             .collect()
     }
 
+    fn name_of(&self, id: &str) -> Option<String> {
+        id.strip_prefix("/dev/video")?.parse().ok().map(name_of)
+    }
+
     fn modes(&self, id: &str) -> Result<Vec<Mode>, Trouble> {
         let device = Device::with_path(path_of(id)?).map_err(trouble)?;
         Ok(modes_of(&device, None).into_iter().map(|(mode, _)| mode).collect())

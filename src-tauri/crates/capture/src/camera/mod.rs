@@ -14,6 +14,7 @@ mod tests;
 use crate::keeper::{Device, Opened, Trouble, bounded, keep, keep_trying};
 use crate::news::News;
 use crate::timing::{Halt, now};
+use crate::watch::START_LIMIT;
 use crate::worker::Worker;
 use door::{Door, Found, Reel};
 use stallcast_media::{
@@ -34,6 +35,7 @@ const HANGS_AFTER: i64 = 1000 * NANOS_PER_MS;
 /// A camera that this program itself is about to let go of is waited for, looking so often.
 const OWN_LIMIT: i64 = 2000 * NANOS_PER_MS;
 const OWN_EVERY: i64 = 50 * NANOS_PER_MS;
+const _: () = assert!(OPEN_LIMIT.as_nanos() as i64 + OWN_LIMIT <= START_LIMIT, "it opens again as slowly as the first time");
 /// Idle picture buffers kept: the ring and what the program holds.
 const IDLE_BUFFERS: usize = 10;
 
@@ -161,7 +163,7 @@ impl Shared {
     fn open(&self, halt: &Halt, held: &Held) -> Result<Box<dyn Reel>, Trouble> {
         let give_up = now() + OWN_LIMIT;
         loop {
-            match self.door.open(&self.present_id(), self.canvas, &self.pool) {
+            match self.open_present() {
                 Err(e) if e.kind == SourceErrorKind::Busy && held.is_shared() && now() < give_up => {
                     if halt.wait_until(now() + OWN_EVERY) {
                         return Err(e);
@@ -172,20 +174,26 @@ impl Shared {
         }
     }
 
-    /// The id under which the camera is present: plugged in again it may have another.
-    fn present_id(&self) -> String {
+    /// Opens the camera where it is: plugged in again it may have another id.
+    fn open_present(&self) -> Result<Box<dyn Reel>, Trouble> {
+        let open = |id: &str| self.door.open(id, self.canvas, &self.pool);
         if self.found.name == self.found.id || self.found.id.is_empty() {
             // Never seen: any camera that may be meant.
             let mut there = list(self.door).into_iter();
             let meant = there.find(|found| self.found.id.is_empty() || is_meant(found, &self.found.id));
-            return meant.map_or_else(|| self.found.id.clone(), |found| found.id);
+            return open(meant.as_ref().map_or(&self.found.id, |found| &found.id));
         }
-        if self.frames.load(Ordering::Acquire) == 0 {
-            return self.found.id.clone();
+        let first = self.frames.load(Ordering::Acquire) == 0;
+        // To list them opens each that is there, and another one may be slow or hang.
+        if first || self.door.name_of(&self.found.id).as_ref() == Some(&self.found.name) {
+            match open(&self.found.id) {
+                Err(e) if e.kind == SourceErrorKind::Missing && !first => {}
+                result => return result,
+            }
         }
-        let there = self.door.list();
+        let there = list(self.door);
         let same = there.iter().find(|f| **f == self.found).or_else(|| there.iter().find(|f| f.name == self.found.name));
-        same.unwrap_or(&self.found).id.clone()
+        open(&same.unwrap_or(&self.found).id)
     }
 }
 

@@ -3,10 +3,10 @@
 use super::door::{Door, Found, Reel};
 use super::door_nokhwa::Nokhwa;
 use super::mode::Mode;
-use super::{CameraSource, open, wait};
+use super::{CameraSource, LIST_LIMIT, open, wait};
 use crate::keeper::Trouble;
 use stallcast_media::{Canvas, Frame, FramePool, HealthCode, PixelFormat, SourceError, SourceErrorKind, VideoFormat, VideoSource as _};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 #[path = "../../tests/support/mod.rs"]
@@ -31,17 +31,27 @@ enum Deed {
 /// A driver in memory with a camera for each script.
 struct Driver {
     cameras: Vec<(&'static [Deed], AtomicUsize)>,
+    /// Whoever lists them from now on hangs.
+    listing_hangs: AtomicBool,
 }
 
 impl Driver {
     fn of(scripts: &[&'static [Deed]]) -> &'static Self {
-        Box::leak(Box::new(Self { cameras: scripts.iter().map(|script| (*script, AtomicUsize::new(0))).collect() }))
+        let cameras = scripts.iter().map(|script| (*script, AtomicUsize::new(0))).collect();
+        Box::leak(Box::new(Self { cameras, listing_hangs: AtomicBool::new(false) }))
     }
 }
 
 impl Door for Driver {
     fn list(&self) -> Vec<Found> {
+        while self.listing_hangs.load(Ordering::SeqCst) {
+            std::thread::park();
+        }
         (0..self.cameras.len()).map(|i| Found { id: i.to_string(), name: format!("camera {i}") }).collect()
+    }
+
+    fn name_of(&self, id: &str) -> Option<String> {
+        Some(format!("camera {id}"))
     }
 
     fn modes(&self, _id: &str) -> Result<Vec<Mode>, Trouble> {
@@ -147,6 +157,16 @@ fn a_camera_that_is_waited_for_is_lost_until_it_delivers() {
     assert!(source.health().is_empty());
     let mut none = opened(wait(Driver::of(&[]), None, CANVAS));
     assert_eq!(codes_until(&mut none, HealthCode::CameraLost), [HealthCode::CameraLost], "none is there at all");
+}
+
+#[test]
+fn another_camera_that_hangs_does_not_keep_one_from_coming_back() {
+    let driver = Driver::of(&[&[Deed::Break(20), Deed::Deliver]]);
+    let source = opened(open(driver, None, CANVAS));
+    driver.listing_hangs.store(true, Ordering::SeqCst);
+    let lost = Instant::now();
+    assert!(source.ring().wait_beyond(25, Duration::from_secs(20)) > 25, "it is opened without a list");
+    assert!(lost.elapsed() < LIST_LIMIT, "{:?}", lost.elapsed());
 }
 
 const CHILD: &str = "STALLCAST_TEST_NOKHWA";
