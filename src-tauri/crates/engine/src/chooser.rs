@@ -54,6 +54,8 @@ pub(crate) struct FrameChooser {
     last: Option<Held>,
     phase: Option<Phase>,
     spacing: f64,
+    /// The first frame that was due and not there, and the stamp it should have.
+    due: Option<(u64, f64)>,
     late: Option<Pts>,
     repeats: u64,
     missed: u64,
@@ -78,6 +80,7 @@ impl FrameChooser {
             last: None,
             phase: None,
             spacing: period,
+            due: None,
             late: None,
             repeats: 0,
             missed: 0,
@@ -168,10 +171,11 @@ impl FrameChooser {
         if !self.live && !self.aligned {
             self.align(at);
         }
+        self.measure_late(at, held);
         let newest = held.last()?;
         let target = at + -self.delay;
         let index = match (self.last, self.phase) {
-            (Some(last), Some(phase)) if self.is_locked() && newest.seq >= last.seq => self.next_in_order(target, at, last, phase, held),
+            (Some(last), Some(phase)) if self.is_locked() && newest.seq >= last.seq => self.next_in_order(target, last, phase, held),
             // Never backwards, except when the source itself began anew.
             (Some(last), _) if newest.seq >= last.seq => nearest(target, held, last.seq),
             _ => nearest(target, held, 0),
@@ -188,7 +192,7 @@ impl FrameChooser {
         index
     }
 
-    fn next_in_order(&mut self, target: Pts, at: Pts, last: Held, phase: Phase, held: &[Held]) -> Option<usize> {
+    fn next_in_order(&mut self, target: Pts, last: Held, phase: Phase, held: &[Held]) -> Option<usize> {
         let smoothed = |seq: u64| phase.stamp + (seq as f64 - phase.seq as f64) * self.period;
         let band = HOLD * self.period;
         let mut wanted = last.seq + self.step.unwrap_or(1);
@@ -208,14 +212,25 @@ impl FrameChooser {
         let newest = held.last()?.seq;
         if wanted > newest {
             self.repeats += 1;
-            self.came_late(at);
+            self.due.get_or_insert((wanted, smoothed(wanted)));
             // Half-rate steps still have something new to show.
             return held.iter().position(|h| h.seq > last.seq && h.seq == newest);
         }
         held.iter().position(|h| h.seq >= wanted)
     }
 
-    /// A frame was not there when it was due. Once is an accident; twice in ten seconds means that D is too small.
+    /// Has the frame come that was missed? Another one comes in its place if the source lost it or stood still: then a
+    /// larger D would not have helped.
+    fn measure_late(&mut self, at: Pts, held: &[Held]) {
+        let Some((seq, stamp)) = self.due else { return };
+        let Some(came) = held.iter().find(|h| h.seq >= seq) else { return };
+        self.due = None;
+        if (came.pts.0 as f64 - stamp).abs() < self.period / 2.0 {
+            self.came_late(at);
+        }
+    }
+
+    /// A frame came after it was due. Once is an accident; twice in ten seconds means that D is too small.
     fn came_late(&mut self, at: Pts) {
         let again = self.late.is_some_and(|before| at - before < LATE_WINDOW);
         self.late = Some(at);

@@ -16,6 +16,8 @@ struct Camera {
     waiting: VecDeque<(f64, Held)>,
     ring: VecDeque<Held>,
     drop_every: u64,
+    /// Instants between which it takes no frames.
+    still: (f64, f64),
 }
 
 impl Camera {
@@ -31,6 +33,7 @@ impl Camera {
             waiting: VecDeque::new(),
             ring: VecDeque::new(),
             drop_every: 0,
+            still: (0.0, 0.0),
         }
     }
     fn random(&mut self) -> f64 {
@@ -48,7 +51,8 @@ impl Camera {
             let stamp = ideal + (self.random() * 2.0 - 1.0) * self.jitter;
             let arrival = stamp + self.latency + self.random() * self.late_jitter;
             self.next += 1;
-            if self.drop_every == 0 || !self.next.is_multiple_of(self.drop_every) {
+            let still = self.still.0 <= ideal && ideal < self.still.1;
+            if !still && (self.drop_every == 0 || !self.next.is_multiple_of(self.drop_every)) {
                 self.waiting.push_back((arrival, Held { seq: 0, pts: Pts(stamp as i64) }));
             }
         }
@@ -177,11 +181,28 @@ fn a_slow_driver_raises_the_delay_once_and_then_loses_nothing() {
 
 #[test]
 fn frames_lost_at_the_source_cost_one_repeat_each() {
-    let mut camera = Camera::new(30.0, 0.0, 5.0 * MS);
-    camera.jitter = 3.0 * MS;
-    camera.drop_every = 30;
-    let out = play(&mut camera, TICK, 30.0, 60);
-    assert!(out.repeats <= 64 && out.missed <= 3, "{} repeats, {} missed for 60 lost", out.repeats, out.missed);
+    for latency in [3.0, 30.0] {
+        let mut camera = Camera::new(30.0, 0.0, 5.0 * MS);
+        camera.jitter = 3.0 * MS;
+        camera.latency = latency * MS;
+        camera.drop_every = 30;
+        let out = play(&mut camera, TICK, 30.0, 60);
+        assert!(out.repeats <= 64 && out.missed <= 3, "{} repeats, {} missed for 60 lost", out.repeats, out.missed);
+        assert!(out.delay < 9 * TICK / 4, "a longer wait brings none back: D {} ms", out.delay / 1_000_000);
+    }
+}
+
+#[test]
+fn a_camera_that_stands_still_for_a_while_does_not_raise_the_delay() {
+    for phase in 0..10 {
+        let mut camera = Camera::new(30.0, 50.0, f64::from(phase) * TICK as f64 / 10.0);
+        camera.jitter = 3.0 * MS;
+        camera.late_jitter = 3.0 * MS;
+        camera.still = (4e9, 6e9);
+        let out = play(&mut camera, TICK, 30.0, 60);
+        assert!(out.delay < 9 * TICK / 4, "phase {phase}: D {} ms", out.delay / 1_000_000);
+        assert!((58..=64).contains(&out.repeats) && out.missed <= 2, "phase {phase}: {} repeats, {} missed", out.repeats, out.missed);
+    }
 }
 
 #[test]
