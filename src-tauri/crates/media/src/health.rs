@@ -53,7 +53,7 @@ pub enum HealthCode {
     PowerBack,
     /// The encoder cannot keep up; frames are skipped.
     EncoderBehind,
-    /// The machine cannot compose in time; frames are late.
+    /// The machine cannot compose, or decode a file, in time; frames are late.
     ProgramLate,
     /// `part`: a part crashed and was started again.
     PartRestarted,

@@ -21,6 +21,10 @@ const INTERLEAVE: i64 = NANOS_PER_SEC;
 pub(super) const SOUND_EARLY: i64 = 50 * NANOS_PER_MS;
 /// A piece this late is left out.
 const TOO_LATE: i64 = NANOS_PER_SEC / 2;
+/// Nothing but late pieces for so long: the file decodes slower than it plays and would never catch up.
+const BEHIND: i64 = NANOS_PER_SEC;
+/// From one word about that to the next.
+const SAY_AGAIN: i64 = 60 * NANOS_PER_SEC;
 /// Stamps that step further on than this, while neither track has anything in between, do not tell the time: a recording
 /// was cut or interrupted.
 const JUMP: i64 = 2 * NANOS_PER_SEC;
@@ -144,6 +148,9 @@ pub(super) struct Player {
     sounded_to: Pts,
     last: Option<Frame>,
     skipped: u64,
+    /// Since when all that became due was late.
+    behind_since: Option<Pts>,
+    said_behind: Option<Pts>,
     damaged: u32,
     lost: bool,
     retry_at: Pts,
@@ -168,6 +175,8 @@ impl Player {
             sounded_to: start,
             last: None,
             skipped: 0,
+            behind_since: None,
+            said_behind: None,
             damaged: 0,
             lost: false,
             retry_at: start,
@@ -214,11 +223,14 @@ impl Player {
             self.frames.clear();
             self.last = None;
         }
+        let (mut late, mut fresh) = (None, false);
         while let Some(frame) = self.frames.pop_front_if(|frame| frame.pts <= now) {
             if now - frame.pts > TOO_LATE {
                 self.skipped += 1;
+                late = Some(frame.pts);
                 continue;
             }
+            fresh = true;
             self.last = Some(frame.clone());
             self.outlets.ring.push(frame);
         }
@@ -229,9 +241,42 @@ impl Player {
             self.outlets.ring.push(last.clone());
         }
         while let Some(block) = self.sounds.pop_front_if(|block| block.pts <= now + SOUND_EARLY) {
+            if !video {
+                (late, fresh) = if now - block.pts > TOO_LATE { (Some(block.pts), fresh) } else { (late, true) };
+            }
             if audio {
                 self.outlets.queue.push(block);
             }
+        }
+        if fresh {
+            self.behind_since = None;
+        } else if let Some(late) = late {
+            self.fall_behind(now, late);
+        }
+    }
+
+    /// All that became due is late, `late` the last of it. Soon after the process was stopped that passes: the clock is
+    /// kept. Else nothing would ever be shown again: the file goes on from where it is.
+    fn fall_behind(&mut self, now: Pts, late: Pts) {
+        if now - *self.behind_since.get_or_insert(now) < BEHIND {
+            return;
+        }
+        self.behind_since = None;
+        let shift = now - late;
+        self.base = self.base + shift;
+        self.pictured_to = self.pictured_to + shift;
+        self.sounded_to = self.sounded_to + shift;
+        for frame in &mut self.frames {
+            *frame = frame.at(frame.pts + shift);
+        }
+        for block in &mut self.sounds {
+            block.pts = block.pts + shift;
+        }
+        if self.said_behind.is_none_or(|said| now - said > SAY_AGAIN) {
+            self.said_behind = Some(now);
+            tracing::warn!(name = self.outlets.name, shift_ms = shift / NANOS_PER_MS, "a file decodes slower than it plays");
+            let news = if self.outlets.wants_video() { &self.outlets.video_news } else { &self.outlets.audio_news };
+            news.add(Health::new(HealthCode::ProgramLate));
         }
     }
 

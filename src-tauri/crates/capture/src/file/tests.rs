@@ -75,6 +75,8 @@ struct Screening {
     sounds: Vec<AudioBlock>,
     seen: u64,
     most_ahead: i64,
+    /// What reading one piece takes, ns.
+    cost: i64,
     /// How often the player wanted to be woken.
     naps: u32,
 }
@@ -94,7 +96,7 @@ impl Screening {
         };
         let tracks = Tracks { video: fps, audio: has_audio, duration };
         let player = Player::new(Box::new(reel), Box::new(reopen), tracks, START, outlets.clone());
-        Self { player, outlets, now: START, frames: vec![], sounds: vec![], seen: 0, most_ahead: 0, naps: 0 }
+        Self { player, outlets, now: START, frames: vec![], sounds: vec![], seen: 0, most_ahead: 0, cost: 0, naps: 0 }
     }
 
     /// Lets time pass, always waking exactly when the player asked to be woken.
@@ -112,10 +114,13 @@ impl Screening {
                 self.most_ahead = self.most_ahead.max(block.pts - self.now);
                 self.sounds.push(block);
             }
-            if let Next::At(at) = next {
-                assert!(at > self.now || self.now == START, "woken for nothing at {}", self.now - START);
-                self.now = at.max(self.now + 1);
-                self.naps += 1;
+            match next {
+                Next::Now => self.now = self.now + self.cost,
+                Next::At(at) => {
+                    assert!(at > self.now || self.now == START, "woken for nothing at {}", self.now - START);
+                    self.now = at.max(self.now + 1);
+                    self.naps += 1;
+                }
             }
         }
         self
@@ -283,5 +288,24 @@ fn a_picture_that_stays_for_seconds_is_no_jump() {
             let first = show.frames.iter().find(|(_, number)| i64::from(*number) == n).map(|(at, _)| *at - START);
             assert_eq!(first, Some(n * 5 * NANOS_PER_SEC), "picture {n}, {samples} samples");
         }
+    }
+}
+
+#[test]
+fn a_file_that_decodes_too_slowly_stutters_but_goes_on() {
+    for (video, audio) in [(true, false), (true, true), (false, true)] {
+        let mut show = Screening::new(Reel::new(600, 30, 20 * 48_000), Some(30.0), 20 * NANOS_PER_SEC, video, audio);
+        // 77 pieces a second are read in 1.3.
+        show.cost = 17 * NANOS_PER_MS;
+        show.play(30 * NANOS_PER_SEC);
+        let mut new: Vec<Pts> = show.frames.windows(2).filter(|w| w[0].1 != w[1].1).map(|w| w[1].0).collect();
+        if !video {
+            new = show.sounds.iter().map(|block| block.pts).collect();
+        }
+        let longest = new.windows(2).map(|w| (w[1] - w[0]) / NANOS_PER_MS).max();
+        assert!(new.len() > 300 && longest < Some(2500), "{} new ones, the longest pause {longest:?} ms", new.len());
+        assert!(show.now - *new.last().expect("some") < 2 * NANOS_PER_SEC);
+        let news = if video { show.outlets.video_news.take() } else { show.outlets.audio_news.take() };
+        assert_eq!(news.iter().map(|h| h.code).collect::<Vec<_>>(), [HealthCode::ProgramLate], "said once");
     }
 }
