@@ -10,7 +10,7 @@ use crate::sound_line::{SoundLine, sample_at};
 use crate::timing;
 use stallcast_clock::spawn_thread;
 use stallcast_compose::{Meter, Mixer};
-use stallcast_media::{AudioBlock, AudioSource, BLOCK_FRAMES, NANOS_PER_MS, Pts, SAMPLE_RATE};
+use stallcast_media::{AudioBlock, AudioSource, BLOCK_FRAMES, NANOS_PER_MS, NANOS_PER_SEC, Pts, SAMPLE_RATE};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -18,6 +18,12 @@ use std::time::Duration;
 
 /// How long a block waits for sound that a driver delivers late, after the program time it belongs to is over.
 const PATIENCE: i64 = 150 * NANOS_PER_MS;
+/// How long it waits at most for a source that was measured to be later. Sound beyond that is not heard.
+const MOST_PATIENCE: i64 = 960 * NANOS_PER_MS;
+/// Sound that came too late twice within this time comes late again.
+const LATE_WINDOW: i64 = 10 * NANOS_PER_SEC;
+/// Waited longer than was measured.
+const SLACK: i64 = 20 * NANOS_PER_MS;
 /// Between two looks for sound that is late.
 const NAP: i64 = 8 * NANOS_PER_MS;
 /// Samples by which one block may be stretched to follow a D that grew: 0.5 %, not heard.
@@ -111,10 +117,50 @@ impl Drop for Sound {
     }
 }
 
+/// How long blocks wait for one source. Grows when sound comes that a block was made without; picture and sound keep
+/// their times, only the packets of the sound are made later.
+#[derive(Debug)]
+struct Patience {
+    nanos: i64,
+    /// Program time of the first sample that was missed, sample frames.
+    missed: Option<i64>,
+    /// When such a sample came.
+    late: Option<Pts>,
+}
+
+impl Patience {
+    const fn new() -> Self {
+        Self { nanos: PATIENCE, missed: None, late: None }
+    }
+
+    /// A block that ends at program time `end`, sample frames, was made without all of its sound.
+    fn miss(&mut self, end: i64) {
+        self.missed.get_or_insert(end - 1);
+    }
+
+    /// A source's block that belongs to the program times `from..to`, sample frames, came now.
+    fn come(&mut self, now: Pts, from: i64, to: i64) {
+        let Some(missed) = self.missed.filter(|missed| *missed < to) else { return };
+        self.missed = None;
+        // Later sound in its place: the source had stopped, and a longer wait brings nothing.
+        if from > missed {
+            return;
+        }
+        let again = self.late.replace(now).is_some_and(|before| now - before < LATE_WINDOW);
+        let nanos = now - Pts::from_ticks(from, SAMPLE_RATE) + SLACK;
+        // Once is an accident, of this process or of the source.
+        if again && (self.nanos + 1..=MOST_PATIENCE).contains(&nanos) {
+            self.nanos = nanos;
+            tracing::info!(waits_ms = nanos / NANOS_PER_MS, "sound comes late and is waited for longer");
+        }
+    }
+}
+
 struct Desk {
     control: Arc<Control>,
     source: Source,
     line: SoundLine,
+    patience: Patience,
     delay: Delay,
     /// D as the sound follows it, sample frames.
     delayed: i64,
@@ -143,6 +189,7 @@ impl Desk {
             control,
             source,
             line: SoundLine::default(),
+            patience: Patience::new(),
             delayed: sample_at(Pts(delay.get())),
             delay,
             next: sample_at(timing::now()),
@@ -173,6 +220,8 @@ impl Desk {
             self.take_orders();
             if let Some(source) = &mut self.source {
                 for block in source.take() {
+                    let (from, to) = (sample_at(block.pts) + self.delayed, sample_at(block.end()) + self.delayed);
+                    self.patience.come(timing::now(), from, to);
                     self.line.push(&block);
                 }
                 for health in source.health() {
@@ -192,6 +241,7 @@ impl Desk {
         if let Some(source) = self.control.source.take() {
             let old = std::mem::replace(&mut self.source, source);
             self.line.clear();
+            self.patience = Patience::new();
             // The old device may take its time to stop.
             if old.is_some() && spawn_thread("source-stop", move || drop(old)).is_err() {
                 tracing::warn!("the old source was stopped on the sound thread");
@@ -226,7 +276,7 @@ impl Desk {
     /// The instant from which the next block may be made without all of its sound.
     fn due(&self) -> Pts {
         let end = Pts::from_ticks(self.next + BLOCK, SAMPLE_RATE);
-        end + if self.source.is_some() { PATIENCE } else { 0 }
+        end + if self.source.is_some() { self.patience.nanos } else { 0 }
     }
 
     /// When to look again: a block is not made before it begins, and its sound has mostly come by then; late sound is looked for.
@@ -255,6 +305,9 @@ impl Desk {
         let from = self.next - self.delayed;
         let step = if self.show.is_some() { (BLOCK - grown) as f64 / BLOCK as f64 } else { 1.0 };
         let filled = self.line.read(from as f64, step, &mut self.scratch);
+        if filled.silent > 0 {
+            self.patience.miss(self.next + BLOCK);
+        }
         self.delayed += grown;
         let block = AudioBlock {
             pts: Pts::from_ticks(self.next, SAMPLE_RATE),
@@ -317,5 +370,57 @@ impl SoundShow {
 impl Drop for SoundShow {
     fn drop(&mut self) {
         self.done.set();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(samples: i64) -> i64 {
+        samples * 1000 / i64::from(SAMPLE_RATE)
+    }
+
+    /// A source that delivers 20 ms at a time, each so many ms after its end; how much of its sixth second is missed, and how
+    /// long blocks wait then, ms.
+    fn listen(late: impl Fn(i64) -> Option<i64>) -> (i64, i64) {
+        const CHUNK: i64 = 960;
+        let mut patience = Patience::new();
+        let (mut taken, mut end, mut next, mut missed) = (0, 0, 0, 0);
+        for now_ms in 0..6000 {
+            let now = Pts::from_ms(now_ms);
+            while ms(taken + CHUNK) + late(ms(taken)).unwrap_or(0) <= now_ms {
+                if late(ms(taken)).is_some() {
+                    patience.come(now, taken, taken + CHUNK);
+                    end = taken + CHUNK;
+                }
+                taken += CHUNK;
+            }
+            while end >= next + BLOCK || now >= Pts::from_ticks(next + BLOCK, SAMPLE_RATE) + patience.nanos {
+                if end < next + BLOCK {
+                    patience.miss(next + BLOCK);
+                    missed += if now_ms >= 5000 { BLOCK } else { 0 };
+                }
+                next += BLOCK;
+            }
+        }
+        (ms(missed), patience.nanos / NANOS_PER_MS)
+    }
+
+    #[test]
+    fn blocks_wait_as_long_as_the_source_is_late_up_to_a_limit() {
+        assert_eq!(listen(|_| Some(0)), (0, 150));
+        assert_eq!(listen(|_| Some(120)), (0, 150));
+        for late in [160, 300, 700, 900] {
+            let (missed, waits) = listen(|_| Some(late));
+            assert!(missed == 0 && (late..=late + 60).contains(&waits), "{late} ms late: {missed} ms missed, waits {waits} ms");
+        }
+        assert_eq!(listen(|_| Some(1500)).1, 150, "to wait would not help");
+    }
+
+    #[test]
+    fn one_accident_and_a_source_that_stops_are_not_waited_for_longer() {
+        assert_eq!(listen(|at| (!(2000..3000).contains(&at)).then_some(20)), (0, 150));
+        assert_eq!(listen(|at| Some(if (2000..2500).contains(&at) { 2500 - at } else { 20 })), (0, 150));
     }
 }
