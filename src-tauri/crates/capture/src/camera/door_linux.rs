@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use v4l::buffer::{Flags, Metadata, Type};
 use v4l::capability::Flags as Capability;
-use v4l::format::Quantization;
+use v4l::format::{Colorspace, Quantization};
 use v4l::frameinterval::FrameIntervalEnum;
 use v4l::framesize::{FrameSizeEnum, Stepwise as SizeSteps};
 use v4l::io::mmap::Stream;
@@ -143,6 +143,20 @@ fn layout(fourcc: FourCC) -> Option<PixelFormat> {
     }
 }
 
+/// What a camera's layout becomes. I420 means BT.709 here, and what cameras give is BT.601 in every layout.
+fn delivered(layout: PixelFormat) -> PixelFormat {
+    if layout == PixelFormat::I420 { PixelFormat::Nv12 } else { layout }
+}
+
+/// By the rules of V4L2, which has its own default for each colour space.
+fn is_full_range(format: &Format) -> bool {
+    match format.quantization {
+        Quantization::FullRange => true,
+        Quantization::LimitedRange => false,
+        Quantization::Default => matches!(format.colorspace, Colorspace::JPEG),
+    }
+}
+
 /// Everything usable that the driver names. Where it names ranges: usual sizes and rates in them, and the canvas's own.
 fn modes_of(device: &Device, canvas: Option<Canvas>) -> Vec<(Mode, FourCC)> {
     let mut modes = Vec::new();
@@ -206,6 +220,8 @@ struct Running {
     poll: std::sync::Arc<v4l::device::Handle>,
     format: VideoFormat,
     fps: f64,
+    /// How the driver lays its pixels out.
+    layout: PixelFormat,
     stride: usize,
     full_range: bool,
     pool: FramePool,
@@ -221,7 +237,7 @@ struct Running {
 impl Running {
     fn start(device: &Device, mode: Mode, fourcc: FourCC, pool: &FramePool) -> Result<Self, Trouble> {
         let taken = device.set_format(&Format::new(mode.width, mode.height, fourcc)).map_err(trouble)?;
-        let Some(pixel) = layout(taken.fourcc) else {
+        let Some(layout) = layout(taken.fourcc) else {
             return Err(Trouble::new(SourceErrorKind::Unusable, format!("the driver insists on {}", taken.fourcc)));
         };
         // Always set: whatever rate another program left behind must not stay.
@@ -236,10 +252,11 @@ impl Running {
         let mut running = Self {
             poll: stream.handle(),
             stream,
-            format: VideoFormat { width: taken.width, height: taken.height, pixel },
+            format: VideoFormat { width: taken.width, height: taken.height, pixel: delivered(layout) },
             fps,
+            layout,
             stride: taken.stride as usize,
-            full_range: pixel == PixelFormat::Mjpeg || matches!(taken.quantization, Quantization::FullRange),
+            full_range: layout == PixelFormat::Mjpeg || is_full_range(&taken),
             pool: pool.clone(),
             fresh: false,
             restarts: 0,
@@ -300,7 +317,7 @@ impl Running {
         if lost < u32::MAX / 2 {
             self.missed += u64::from(lost);
         }
-        let Some(buffer) = picture(bytes, meta, self.format, self.stride, &self.pool) else {
+        let Some(buffer) = picture(bytes, meta, self.format, self.layout, self.stride, &self.pool) else {
             self.damaged += 1;
             return Ok(None);
         };
@@ -335,7 +352,14 @@ impl Drop for Running {
 }
 
 /// The picture in a buffer; `None` if the driver says it is damaged or it cannot be whole.
-fn picture(bytes: &[u8], meta: &Metadata, format: VideoFormat, stride: usize, pool: &FramePool) -> Option<stallcast_media::Buffer> {
+fn picture(
+    bytes: &[u8],
+    meta: &Metadata,
+    format: VideoFormat,
+    layout: PixelFormat,
+    stride: usize,
+    pool: &FramePool,
+) -> Option<stallcast_media::Buffer> {
     if meta.flags.contains(Flags::ERROR) {
         return None;
     }
@@ -349,7 +373,8 @@ fn picture(bytes: &[u8], meta: &Metadata, format: VideoFormat, stride: usize, po
         return Some(buffer);
     }
     let mut buffer = pool.take(format.bytes());
-    pack::rows(bytes, stride, format, &mut buffer.bytes).then_some(buffer)
+    let pack = if layout == PixelFormat::I420 { pack::interleaved } else { pack::rows };
+    pack(bytes, stride, format, &mut buffer.bytes).then_some(buffer)
 }
 
 /// The driver's stamp if it is on the monotonic clock and can be true, else the arrival.
@@ -393,18 +418,40 @@ mod tests {
         let pool = FramePool::new(1);
         let raw = VideoFormat { width: 16, height: 16, pixel: PixelFormat::Yuyv };
         let full = vec![1; 512];
-        assert!(picture(&full, &meta(512, Flags::empty(), 0, 0), raw, 32, &pool).is_some());
-        assert!(picture(&full, &meta(0, Flags::empty(), 0, 0), raw, 32, &pool).is_some(), "a driver that does not tell");
-        assert!(picture(&full, &meta(256, Flags::empty(), 0, 0), raw, 32, &pool).is_none(), "half of it");
-        assert!(picture(&full, &meta(512, Flags::ERROR, 0, 0), raw, 32, &pool).is_none());
-        assert!(picture(&full, &meta(9999, Flags::empty(), 0, 0), raw, 32, &pool).is_none(), "more than there is");
+        assert!(picture(&full, &meta(512, Flags::empty(), 0, 0), raw, raw.pixel, 32, &pool).is_some());
+        assert!(picture(&full, &meta(0, Flags::empty(), 0, 0), raw, raw.pixel, 32, &pool).is_some(), "a driver that does not tell");
+        assert!(picture(&full, &meta(256, Flags::empty(), 0, 0), raw, raw.pixel, 32, &pool).is_none(), "half of it");
+        assert!(picture(&full, &meta(512, Flags::ERROR, 0, 0), raw, raw.pixel, 32, &pool).is_none());
+        assert!(picture(&full, &meta(9999, Flags::empty(), 0, 0), raw, raw.pixel, 32, &pool).is_none(), "more than there is");
         let jpeg = VideoFormat { pixel: PixelFormat::Mjpeg, ..raw };
         let mut stale = sample();
         let length = stale.len();
         stale.extend([7; 300]);
-        let cut = picture(&stale, &meta(stale.len() as u32, Flags::empty(), 0, 0), jpeg, 0, &pool).expect("a JPEG");
+        let cut = picture(&stale, &meta(stale.len() as u32, Flags::empty(), 0, 0), jpeg, jpeg.pixel, 0, &pool).expect("a JPEG");
         assert_eq!(cut.bytes.len(), length);
-        assert!(picture(&stale, &meta(20, Flags::empty(), 0, 0), jpeg, 0, &pool).is_none());
+        assert!(picture(&stale, &meta(20, Flags::empty(), 0, 0), jpeg, jpeg.pixel, 0, &pool).is_none());
+    }
+
+    #[test]
+    fn three_planes_are_delivered_in_a_layout_that_means_the_colours_of_cameras() {
+        let format = VideoFormat { width: 16, height: 16, pixel: delivered(PixelFormat::I420) };
+        let planes = [vec![100; 256], vec![7; 64], vec![9; 64]].concat();
+        let got = picture(&planes, &meta(384, Flags::empty(), 0, 0), format, PixelFormat::I420, 16, &FramePool::new(1)).expect("whole");
+        assert_eq!((format.pixel, got.bytes), (PixelFormat::Nv12, [vec![100; 256], [7, 9].repeat(64)].concat()));
+    }
+
+    #[test]
+    fn the_range_is_that_of_the_colour_space_where_the_driver_does_not_tell() {
+        let mut format = Format::new(16, 16, FourCC::new(b"YUYV"));
+        for (space, quantization, full) in [
+            (Colorspace::SRGB, Quantization::Default, false),
+            (Colorspace::JPEG, Quantization::Default, true),
+            (Colorspace::JPEG, Quantization::LimitedRange, false),
+            (Colorspace::SRGB, Quantization::FullRange, true),
+        ] {
+            (format.colorspace, format.quantization) = (space, quantization);
+            assert_eq!(is_full_range(&format), full, "{format}");
+        }
     }
 
     #[test]

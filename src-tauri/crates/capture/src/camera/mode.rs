@@ -50,8 +50,9 @@ fn compare(a: &Mode, b: &Mode, canvas: Canvas) -> Ordering {
     let speed = |m: &Mode| if reaches(m) { i64::MAX } else { (m.fps() * 2.0) as i64 };
     let jpeg = |m: &Mode| m.pixel == PixelFormat::Mjpeg;
     let order = |m: &Mode| match m.pixel {
-        PixelFormat::I420 => 0,
-        PixelFormat::Nv12 => 1,
+        PixelFormat::Nv12 => 0,
+        // Its colours are brought together for each picture.
+        PixelFormat::I420 => 1,
         PixelFormat::Yuyv => 2,
         PixelFormat::Mjpeg => 3,
     };

@@ -37,6 +37,28 @@ pub(crate) fn rows(from: &[u8], stride: usize, format: VideoFormat, to: &mut [u8
     true
 }
 
+/// Copies a picture of three planes (I420) as the NV12 picture `format`, its two planes of colour into one. `stride` and the
+/// answer as those of [`rows`].
+pub(crate) fn interleaved(from: &[u8], stride: usize, format: VideoFormat, to: &mut [u8]) -> bool {
+    let (w, h) = (format.width as usize, format.height as usize);
+    let (cw, ch) = (w.div_ceil(2), h.div_ceil(2));
+    let (stride, colour_stride) = if stride <= w { (w, cw) } else { (stride, stride / 2) };
+    let Some((luma, colour)) = to.split_at_mut_checked(w * h) else { return false };
+    let row = |at: usize, length: usize| from.get(at..at + length);
+    for (y, target) in luma.chunks_exact_mut(w).enumerate() {
+        let Some(source) = row(y * stride, w) else { return false };
+        target.copy_from_slice(source);
+    }
+    for (y, target) in colour.chunks_exact_mut(2 * cw).enumerate() {
+        let at = h * stride + y * colour_stride;
+        let (Some(u), Some(v)) = (row(at, cw), row(at + ch * colour_stride, cw)) else { return false };
+        for ((target, u), v) in target.chunks_exact_mut(2).zip(u).zip(v) {
+            target.copy_from_slice(&[*u, *v]);
+        }
+    }
+    true
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +86,21 @@ mod tests {
             assert!(rows(&expected, 0, format, &mut to));
             assert_eq!(to, expected, "{pixel:?}, tight");
             assert!(!rows(&from[..from.len() / 2], stride, format, &mut to), "half a picture");
+        }
+    }
+
+    #[test]
+    fn two_planes_of_colour_become_one() {
+        let format = VideoFormat { width: 4, height: 4, pixel: PixelFormat::Nv12 };
+        let tight: Vec<u8> = (1..=24).collect();
+        let padded: Vec<u8> =
+            tight[..16].chunks(4).chain(tight[16..].chunks(2)).flat_map(|row| [row, &vec![0; row.len()]].concat()).collect();
+        let expected: Vec<u8> = (1..=16).chain([17, 21, 18, 22, 19, 23, 20, 24]).collect();
+        for (from, stride) in [(&tight, 0), (&tight, 4), (&padded, 8)] {
+            let mut to = vec![0; format.bytes()];
+            assert!(interleaved(from, stride, format, &mut to));
+            assert_eq!(to, expected, "rows of {stride}");
+            assert!(!interleaved(&from[..from.len() * 3 / 4], stride, format, &mut to), "three quarters of a picture");
         }
     }
 }
