@@ -244,7 +244,7 @@ mod tests {
         }
         assert!(post.log.is_empty(), "{:?}", post.log);
         // Not time enough to start either.
-        let mut post = Post { watch: Watch::new(Pts(0), 0, LOST_AFTER / 2), ..Post::new() };
+        let mut post = Post { watch: Watch::new(Pts(0), 0, LOST_AFTER / 2, false), ..Post::new() };
         post.sight.delivered = 0;
         post.pass(2000, false).clock.advance(Duration::from_secs(60));
         post.pass(500, false).pass(5000, true);
