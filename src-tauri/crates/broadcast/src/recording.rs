@@ -1,7 +1,7 @@
 use crate::disk::{Room, Thrift, Watch, is_full};
 use crate::fmp4::{Fragment, Fragmenter, scan, write_plain};
 use crate::{FileEvent, next_part, replace};
-use stallcast_clock::spawn_thread;
+use stallcast_clock::{failpoint, spawn_thread};
 use stallcast_media::queue::{PacketQueue, Taken};
 use stallcast_media::{NANOS_PER_SEC, Packet, StreamConfig};
 use std::collections::VecDeque;
@@ -206,14 +206,14 @@ impl<F: Fn(FileEvent)> Recorder<F> {
             self.give_up(error);
         }
         let Self { path, file, fragments, .. } = self;
-        drop(file);
         match ended {
             _ if fragments == 0 => {
+                drop(file);
                 // Not one picture came: there is nothing to keep.
                 let _ = fs::remove_file(&path);
             }
-            Ok(()) => finish_part(&path),
-            Err(_) => {}
+            Ok(()) => finish_part(&path, file),
+            Err(_) => drop(file),
         }
         let _ = done.send(());
     }
@@ -251,10 +251,10 @@ impl<F: Fn(FileEvent)> Recorder<F> {
         let file = Arc::new(create(&next, false)?);
         let syncer = Syncer::start(Arc::clone(&file), folder(&next).to_owned(), self.syncer.room())?;
         std::mem::replace(&mut self.syncer, syncer).stop();
-        drop(std::mem::replace(&mut self.file, file));
+        let held = std::mem::replace(&mut self.file, file);
         let before = std::mem::replace(&mut self.path, next.clone());
         (self.whole, self.fragments) = (0, 0);
-        spawn_thread("record-part", move || finish_part(&before))?;
+        spawn_thread("record-part", move || finish_part(&before, held))?;
         (self.on_event)(FileEvent::Continued { path: next });
         Ok(())
     }
@@ -398,8 +398,11 @@ impl Synced {
 /// [`io::ErrorKind::WouldBlock`] while somebody writes it: a show that runs, or a killed process whose last write is not
 /// through yet and keeps it alive; the file cannot be read or written.
 pub fn recover(path: &Path) -> io::Result<Option<Duration>> {
-    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
-    lock(&file)?;
+    let open = || OpenOptions::new().read(true).write(true).open(path);
+    let held = open()?;
+    lock(&held)?;
+    // Opened anew: who held it may have put the plain file in its place since.
+    let mut file = open()?;
     let found = scan(&mut file)?;
     if !found.fragmented || found.fragments == 0 {
         return Ok(None);
@@ -412,18 +415,24 @@ pub fn recover(path: &Path) -> io::Result<Option<Duration>> {
     Ok(Some(FRAGMENT_LASTS.saturating_mul(u32::try_from(found.fragments).unwrap_or(u32::MAX))))
 }
 
-fn finish_part(path: &Path) {
+/// Makes a recording plain that is whole. Its lock is `held` until the copy is in its place: another process that looks for
+/// what was cut off would write one too, into the same file. Where nothing is locked an open file could not be replaced.
+fn finish_part(path: &Path, held: Arc<File>) {
+    let held = cfg!(unix).then_some(held);
     if let Err(error) = make_plain(path) {
         tracing::warn!(path = %path.display(), %error, "the recording stays fragmented");
     }
+    drop(held);
 }
 
 /// Copies the fragments into a plain MP4 with its index first and puts that in their place; leaves them if there is no
-/// room for both.
+/// room for both. Whoever calls it holds the lock of `path`.
 fn make_plain(path: &Path) -> io::Result<()> {
     let mut beside = OsString::from(path);
     beside.push(".tmp");
     let beside = PathBuf::from(beside);
+    // What a killed process had copied is of no use, and would take the room of this copy.
+    let _ = fs::remove_file(&beside);
     let length = fs::metadata(path)?.len();
     if Room::of(folder(path))?.is_some_and(|r| r.usable < length + (length >> 4)) {
         tracing::info!(path = %path.display(), "no room for a plain copy, the fragments stay");
@@ -432,6 +441,7 @@ fn make_plain(path: &Path) -> io::Result<()> {
     let copy = || {
         let (mut from, mut to) = (File::open(path)?, File::create(&beside)?);
         write_plain(&mut from, &mut to)?;
+        failpoint!("recording.copied");
         to.sync_all()
     };
     copy().and_then(|()| replace::rename(&beside, path)).inspect_err(|_| {

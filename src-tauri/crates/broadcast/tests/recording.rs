@@ -203,6 +203,25 @@ fn a_cut_off_tail_is_dropped_wherever_the_cut_is() {
 }
 
 #[test]
+fn a_copy_that_was_cut_off_does_not_take_the_room_of_the_next() {
+    let Some(disk) = SmallDisk::new(2) else {
+        eprintln!("skipped: no right to mount a small disk");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = disk.0.path().join("killed.mp4");
+    fs::copy(unfinished(folder.path()), &path).unwrap();
+    // Killed in the middle of it: there is no room for another.
+    let beside = disk.0.path().join("killed.mp4.tmp");
+    fs::File::create(&beside).unwrap().write_all(&[0xA5; 4 << 20]).unwrap_err();
+    assert!(fs::metadata(&beside).unwrap().len() > 1 << 20);
+    assert!(recover(&path).unwrap().is_some());
+    assert_eq!(boxes(&path)[..2], ["ftyp", "moov"], "a plain file");
+    assert!(!boxes(&path).contains(&"moof".to_owned()) && !beside.exists());
+    look(&path).assert_sound(3.5);
+}
+
+#[test]
 fn what_is_no_unfinished_recording_is_left_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("other.mp4");
