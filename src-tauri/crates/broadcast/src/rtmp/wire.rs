@@ -84,6 +84,11 @@ impl Wire {
         }
     }
 
+    /// TLS is not ready for our bytes: it waits for the server's.
+    pub fn is_handshaking(&self) -> bool {
+        self.tls.as_ref().is_some_and(|t| t.is_handshaking())
+    }
+
     /// Something waits that only a writable socket can take.
     pub fn wants_write(&self) -> bool {
         self.tls.as_ref().is_some_and(|t| t.wants_write())

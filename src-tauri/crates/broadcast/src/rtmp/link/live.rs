@@ -7,6 +7,9 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
+/// Serialized bytes beyond which no more are taken from the queue, where they can still be dropped.
+pub(super) const OUT: usize = 64 << 10;
+
 /// A session on its socket.
 pub(super) struct Live {
     pub wire: Wire,
@@ -30,8 +33,9 @@ impl Live {
         self.session.out.len() - self.at
     }
 
+    /// Would a writable socket take something now?
     pub fn wants_write(&self) -> bool {
-        self.pending() > 0 || self.wire.wants_write()
+        self.wire.wants_write() || (self.pending() > 0 && !self.wire.is_handshaking())
     }
 
     /// Gives the wire what it takes.
@@ -46,6 +50,10 @@ impl Live {
         }
         if self.at == self.session.out.len() {
             self.session.out.clear();
+            self.at = 0;
+        } else if self.at >= OUT {
+            // A link that is never quite through: what it has taken must not pile up.
+            self.session.out.drain(..self.at);
             self.at = 0;
         }
         self.wire.flush().map(drop)
@@ -95,5 +103,54 @@ impl From<io::Error> for Trouble {
 impl From<ProtocolError> for Trouble {
     fn from(e: ProtocolError) -> Self {
         Self::Protocol(e)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::socket::{Dial, wait};
+    use super::*;
+    use crate::Target;
+    use std::io::Read;
+    use std::net::{TcpListener, TcpStream};
+    use std::time::Duration;
+
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    /// A session on a socket with small buffers, and the other end of it.
+    fn connected(scheme: &str) -> Option<(Live, TcpStream)> {
+        let listener = TcpListener::bind("127.0.0.1:0").ok()?;
+        rustix::net::sockopt::set_socket_recv_buffer_size(&listener, 32 << 10).ok()?;
+        let address = listener.local_addr().ok()?;
+        let dial = Dial::begin(address, 32 << 10).ok()?;
+        let (peer, _) = listener.accept().ok()?;
+        wait(&[(dial.stream(), true)], LIMIT).ok()?;
+        let target = Target::parse("t", &format!("{scheme}://{address}/live"), Some("key")).ok()?;
+        let wire = Wire::new(dial.finish().ok()?, &target).ok()?;
+        Some((Live::new(wire, Session::new(target).ok()?), peer))
+    }
+
+    #[test]
+    fn what_a_slow_link_has_taken_is_let_go() {
+        let (mut live, mut peer) = connected("rtmp").expect("a connection");
+        let mut chunk = [0; 16 << 10];
+        // Never through with what it was given: more comes as soon as there is room for it.
+        for _ in 0..400 {
+            while live.pending() < OUT {
+                live.session.out.extend_from_slice(&chunk);
+            }
+            live.send().expect("sent");
+            assert!(live.session.out.len() <= 3 * OUT, "{} bytes are kept", live.session.out.len());
+            assert!(peer.read(&mut chunk).expect("read") > 0);
+        }
+        assert!(live.sent > 4 << 20, "{} bytes went through", live.sent);
+    }
+
+    #[test]
+    fn nothing_waits_for_the_socket_while_tls_waits_for_the_server() {
+        let (mut live, _peer) = connected("rtmps").expect("a connection");
+        live.send().expect("sent");
+        assert!(live.pending() > 0, "RTMP comes after TLS");
+        assert!(!live.wants_write(), "else the thread would spin until the server answers");
     }
 }

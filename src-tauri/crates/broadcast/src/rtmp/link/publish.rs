@@ -2,7 +2,7 @@
 
 use super::super::session::{News, ProtocolError, Session};
 use super::super::socket::wait;
-use super::live::{Live, Trouble};
+use super::live::{Live, OUT, Trouble};
 use super::{AGE, LOOK_EACH, Link, TURN};
 use crate::SinkEvent;
 use stallcast_media::{Packet, Track, VideoConfig};
@@ -14,8 +14,6 @@ const QUIET: Duration = Duration::from_millis(50);
 const STUCK: Duration = Duration::from_millis(3500);
 /// As [`AGE`] for the first session: nothing of the show is left out.
 const FIRST_AGE: Duration = Duration::from_millis(2500);
-/// Serialized bytes beyond which no more are taken from the queue, where they can still be dropped.
-const OUT: usize = 64 << 10;
 /// Behind by this much is slow; well below it for a while is not.
 const SLOW: Duration = Duration::from_millis(1500);
 const CALM: Duration = Duration::from_millis(500);
