@@ -1,3 +1,4 @@
+use crate::{LinkFigures, LinkPhase};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,8 @@ const CLIMB_AFTER: Duration = Duration::from_millis(2400);
 const CLIMB_LIMIT: Duration = Duration::from_secs(8);
 /// A step up that is taken back within this time failed; one that lasts proves the link.
 const FAILED_WITHIN: Duration = Duration::from_secs(4);
+/// Far behind, and nothing has got through for so long: the link is gone and not slow, no bitrate would help it.
+const GONE: Duration = Duration::from_secs(1);
 /// Of what the link was measured to carry: the rest drains the queue within seconds.
 const SHARE: f64 = 0.75;
 /// One step up, of the full rate.
@@ -24,19 +27,88 @@ const STEP: f64 = 0.2;
 const FLOOR_KBPS: u32 = 250;
 
 /// What the slowest link of a show carries, and the picture bitrate that fits: down at once to what was measured, up in
-/// steps that prove themselves. It only computes; whoever owns the encoder sets the rate.
+/// steps that prove themselves. A link that is gone has no say, and what was taken off for it is given back; without any
+/// link that is published to, the full rate is back. It only computes; whoever owns the encoder sets the rate.
 #[derive(Debug, Clone)]
 pub struct Congestion {
     full_kbps: u32,
     audio_kbps: u32,
     kbps: u32,
-    /// When, how much had been sent, bytes.
-    sent: VecDeque<(Instant, u64)>,
+    /// Of each link.
+    lanes: Vec<Lane>,
+    slowest: Option<usize>,
     /// When it was last looked whether to go down, and how far behind the link was then.
     fell: Option<(Instant, Duration)>,
     climbed: Option<Instant>,
     calm_since: Option<Instant>,
     patience: Duration,
+    /// The last step down.
+    step_down: Option<StepDown>,
+}
+
+/// What one link has passed on in its present session.
+#[derive(Debug, Clone, Default)]
+struct Lane {
+    /// When, how much had been delivered, bytes.
+    delivered: VecDeque<(Instant, u64)>,
+    /// When something was last delivered, or it was not far behind.
+    moved: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct StepDown {
+    link: usize,
+    at: Instant,
+    /// The rate before it, kbit/s.
+    from: u32,
+}
+
+/// Has a link a say?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Vote {
+    Yes,
+    /// It was gone until now: what it catches up with is seen before it is judged.
+    Returns,
+    Gone,
+}
+
+impl Lane {
+    fn look(&mut self, now: Instant, figures: &LinkFigures) -> Vote {
+        let was_gone = self.is_gone(now);
+        let before = self.delivered.back().map(|(_, bytes)| *bytes);
+        if before.is_some_and(|before| before > figures.delivered) {
+            // Another session.
+            self.delivered.clear();
+        }
+        if before != Some(figures.delivered) || figures.behind <= CLOSE {
+            self.moved = Some(now);
+        }
+        let vote = match (was_gone, self.is_gone(now)) {
+            (_, true) => Vote::Gone,
+            (true, false) => Vote::Returns,
+            (false, false) => Vote::Yes,
+        };
+        if vote == Vote::Returns {
+            // The standstill says nothing about what it carries.
+            self.delivered.clear();
+        }
+        self.delivered.push_back((now, figures.delivered));
+        while self.delivered.len() > 2 && self.delivered.get(1).is_some_and(|(at, _)| now.duration_since(*at) >= WINDOW) {
+            self.delivered.pop_front();
+        }
+        vote
+    }
+
+    fn is_gone(&self, now: Instant) -> bool {
+        self.moved.is_some_and(|at| now.duration_since(at) >= GONE)
+    }
+
+    /// What went through in the window, kbit/s; `None` before half of it has passed.
+    fn carried_kbps(&self) -> Option<f64> {
+        let ((from, first), (to, last)) = (self.delivered.front()?, self.delivered.back()?);
+        let seconds = to.duration_since(*from).as_secs_f64();
+        (seconds >= WINDOW.as_secs_f64() / 2.0).then(|| (last - first) as f64 * 8.0 / 1000.0 / seconds)
+    }
 }
 
 impl Congestion {
@@ -47,11 +119,13 @@ impl Congestion {
             full_kbps: video_kbps,
             audio_kbps,
             kbps: video_kbps,
-            sent: VecDeque::new(),
+            lanes: Vec::new(),
+            slowest: None,
             fell: None,
             climbed: None,
             calm_since: None,
             patience: CLIMB_AFTER,
+            step_down: None,
         }
     }
 
@@ -61,18 +135,58 @@ impl Congestion {
         self.kbps
     }
 
-    /// Takes the figures of the slowest publishing link, several times a second: how far it is behind and the bytes it has
-    /// passed on in all. True when the rate changed.
-    pub fn look(&mut self, now: Instant, behind: Duration, bytes_sent: u64) -> bool {
-        if self.sent.back().is_some_and(|(_, before)| *before > bytes_sent) {
-            // Another link is the slowest now: its count says nothing about this one.
-            self.sent.clear();
-        }
-        self.sent.push_back((now, bytes_sent));
-        while self.sent.len() > 2 && self.sent.get(1).is_some_and(|(at, _)| now.duration_since(*at) >= WINDOW) {
-            self.sent.pop_front();
-        }
+    /// The link that had the last word, as it was counted in [`Congestion::look`].
+    #[must_use]
+    pub const fn slowest(&self) -> Option<usize> {
+        self.slowest
+    }
+
+    /// Takes the figures of all links, in the same order each time, several times a second. True when the rate changed.
+    pub fn look<'a>(&mut self, now: Instant, links: impl IntoIterator<Item = &'a LinkFigures>) -> bool {
         let before = self.kbps;
+        let (mut published, mut slowest) = (false, None);
+        for (link, figures) in links.into_iter().enumerate() {
+            if self.lanes.len() <= link {
+                self.lanes.push(Lane::default());
+            }
+            let Some(lane) = self.lanes.get_mut(link) else { continue };
+            let moved = lane.moved;
+            let vote = if figures.phase == LinkPhase::Publishing {
+                published = true;
+                lane.look(now, figures)
+            } else {
+                lane.delivered.clear();
+                lane.moved = None;
+                Vote::Gone
+            };
+            match vote {
+                Vote::Gone => self.give_back(link, moved),
+                Vote::Returns => self.fell = Some((now, figures.behind)),
+                Vote::Yes => {}
+            }
+            if vote != Vote::Gone && slowest.is_none_or(|(_, behind)| figures.behind > behind) {
+                slowest = Some((link, figures.behind));
+            }
+        }
+        self.slowest = slowest.map(|(link, _)| link);
+        match slowest {
+            Some((link, behind)) => self.follow(now, link, behind),
+            // Nothing is known of the only ones there are.
+            None if published => self.calm_since = None,
+            None => *self = Self { lanes: std::mem::take(&mut self.lanes), ..Self::new(self.full_kbps, self.audio_kbps) },
+        }
+        self.kbps != before
+    }
+
+    /// A link is gone that had last moved then: was the last step down for its sake, with nothing delivered since?
+    fn give_back(&mut self, link: usize, moved: Option<Instant>) {
+        if let Some(step) = self.step_down.filter(|step| step.link == link && moved.is_some_and(|at| at <= step.at)) {
+            self.kbps = self.kbps.max(step.from);
+            (self.step_down, self.fell) = (None, None);
+        }
+    }
+
+    fn follow(&mut self, now: Instant, link: usize, behind: Duration) {
         if behind > TOO_FAR {
             self.calm_since = None;
             match self.fell {
@@ -80,7 +194,7 @@ impl Congestion {
                 // It catches up: lower would only be worse to look at.
                 Some((_, before)) if behind < before => self.fell = Some((now, behind)),
                 _ => {
-                    self.fall(now);
+                    self.fall(now, link);
                     self.fell = Some((now, behind));
                 }
             }
@@ -97,15 +211,16 @@ impl Congestion {
         } else {
             self.calm_since = None;
         }
-        self.kbps != before
     }
 
-    fn fall(&mut self, now: Instant) {
+    fn fall(&mut self, now: Instant, link: usize) {
+        self.step_down = Some(StepDown { link, at: now, from: self.kbps });
         if self.climbed.is_some_and(|at| now.duration_since(at) < FAILED_WITHIN) {
             self.patience = (self.patience * 2).min(CLIMB_LIMIT);
         }
         let floor = FLOOR_KBPS.min(self.full_kbps);
-        let carried = self.carried_kbps().map_or(f64::from(self.kbps) * 0.7, |all| (all - f64::from(self.audio_kbps)) * SHARE);
+        let carried = self.lanes.get(link).and_then(Lane::carried_kbps);
+        let carried = carried.map_or(f64::from(self.kbps) * 0.7, |all| (all - f64::from(self.audio_kbps)) * SHARE);
         // Never up on the way down, and never less than a tenth.
         let wanted = carried.min(f64::from(self.kbps) * 0.9);
         self.kbps = (wanted.max(0.0) as u32).clamp(floor, self.full_kbps);
@@ -120,18 +235,16 @@ impl Congestion {
             self.patience = CLIMB_AFTER;
         }
     }
-
-    /// What went through in the window, kbit/s; `None` before half of it has passed.
-    fn carried_kbps(&self) -> Option<f64> {
-        let ((from, first), (to, last)) = (self.sent.front()?, self.sent.back()?);
-        let seconds = to.duration_since(*from).as_secs_f64();
-        (seconds >= WINDOW.as_secs_f64() / 2.0).then(|| (last - first) as f64 * 8.0 / 1000.0 / seconds)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ops::Range;
+
+    fn publishing(behind: Duration, delivered: u64) -> LinkFigures {
+        LinkFigures { phase: LinkPhase::Publishing, behind, delivered, ..LinkFigures::default() }
+    }
 
     /// A link of a given rate behind a queue, looked at ten times a second. Encoders answer late: `lag` looks.
     struct Simulated {
@@ -174,7 +287,7 @@ mod tests {
                 }
                 let behind = Duration::from_millis(100) * u32::try_from(self.queue.len()).unwrap_or(u32::MAX);
                 farthest = farthest.max(behind);
-                self.congestion.look(self.now, behind, (self.sent_kbit * 1000.0 / 8.0) as u64);
+                self.congestion.look(self.now, &[publishing(behind, (self.sent_kbit * 1000.0 / 8.0) as u64)]);
             }
             (farthest, self.congestion.kbps())
         }
@@ -217,14 +330,97 @@ mod tests {
         assert!(before >= 250, "never below the floor");
     }
 
-    #[test]
-    fn another_link_that_becomes_the_slowest_does_not_look_like_none() {
-        let mut congestion = Congestion::new(2500, 128);
-        let start = Instant::now();
-        for n in 0..30_u32 {
-            congestion.look(start + Duration::from_millis(100) * n, Duration::from_millis(100), 1_000_000 + u64::from(n) * 30_000);
+    const TENTH: Duration = Duration::from_millis(100);
+
+    /// Three seconds of links that keep up, at 2400 kbit/s each from a count of their own.
+    fn settled(first_counts: &[u64]) -> (Congestion, Instant) {
+        let (mut congestion, mut now) = (Congestion::new(2500, 128), Instant::now());
+        for n in 0..30 {
+            now += TENTH;
+            let links: Vec<_> = first_counts.iter().map(|first| publishing(TENTH, first + n * 30_000)).collect();
+            assert!(!congestion.look(now, &links));
         }
-        congestion.look(start + Duration::from_secs(3), Duration::from_millis(500), 10_000);
-        assert!(congestion.kbps() >= 1700, "{}: a tenth to a third off, not to the floor", congestion.kbps());
+        (congestion, now)
+    }
+
+    #[test]
+    fn each_link_is_measured_by_itself() {
+        let (mut congestion, mut now) = settled(&[0, 50_000_000]);
+        // The second one becomes slow while the first is what it was.
+        let (mut first, mut second) = (900_000, 50_900_000);
+        for _ in 0..10 {
+            now += TENTH;
+            (first, second) = (first + 30_000, second + 15_000);
+            congestion.look(now, &[publishing(TENTH, first), publishing(TENTH * 3, second)]);
+        }
+        congestion.look(now, &[publishing(TENTH, first), publishing(TENTH * 5, second)]);
+        let kbps = congestion.kbps();
+        assert_eq!(congestion.slowest(), Some(1));
+        assert!((1000..=1400).contains(&kbps), "{kbps}: three quarters of the 1800 kbit/s it carried");
+    }
+
+    /// What an outage without a word looks like: nothing is delivered, and everything waits.
+    fn black_hole(congestion: &mut Congestion, now: &mut Instant, tenths: Range<u32>, others: &[u64], stands_at: u64) -> u32 {
+        let mut lowest = u32::MAX;
+        for n in tenths {
+            *now += TENTH;
+            let others = others.iter().map(|first| publishing(TENTH, first + u64::from(n) * 30_000));
+            let links: Vec<_> = others.chain([publishing(TENTH * n, stands_at)]).collect();
+            congestion.look(*now, &links);
+            lowest = lowest.min(congestion.kbps());
+        }
+        lowest
+    }
+
+    #[test]
+    fn a_link_that_is_gone_is_not_a_slow_one() {
+        let (mut congestion, mut now) = settled(&[0]);
+        let lowest = black_hole(&mut congestion, &mut now, 1..36, &[], 870_000);
+        assert!(lowest >= 1200, "one step down at most, to {lowest}");
+        assert_eq!(congestion.kbps(), 2500, "and back before anybody calls it lost");
+        let mut reconnecting = LinkFigures { phase: LinkPhase::Reconnecting, ..publishing(TENTH * 35, 870_000) };
+        assert!(!congestion.look(now + TENTH, &[reconnecting]));
+        reconnecting.phase = LinkPhase::Refused;
+        assert!(!congestion.look(now + TENTH * 2, &[reconnecting]));
+    }
+
+    #[test]
+    fn without_a_link_the_full_rate_is_back() {
+        let (mut congestion, now) = settled(&[0]);
+        for n in 1..40_u32 {
+            congestion.look(now + TENTH * n, &[publishing(TENTH * 5 + TENTH * n / 2, 870_000 + u64::from(n) * 1000)]);
+        }
+        assert!(congestion.kbps() < 600, "a slow link: {}", congestion.kbps());
+        let lost = LinkFigures { phase: LinkPhase::Reconnecting, ..publishing(TENTH * 25, 910_000) };
+        assert!(congestion.look(now + TENTH * 41, &[lost]));
+        assert_eq!(congestion.kbps(), 2500, "the recording is not to suffer for as long as it lasts");
+    }
+
+    #[test]
+    fn a_dead_destination_does_not_pull_the_others_down() {
+        let (mut congestion, mut now) = settled(&[0, 1000, 2000, 3000]);
+        let others = [870_000, 871_000, 872_000];
+        black_hole(&mut congestion, &mut now, 1..13, &others, 873_000);
+        assert_eq!(congestion.kbps(), 2500, "given back");
+        let lowest = black_hole(&mut congestion, &mut now, 13..36, &others, 873_000);
+        assert_eq!(lowest, 2500, "until it is called lost");
+    }
+
+    #[test]
+    fn one_that_moves_again_may_catch_up_before_it_is_judged() {
+        let (mut congestion, mut now) = settled(&[0]);
+        black_hole(&mut congestion, &mut now, 1..16, &[], 870_000);
+        for n in 1..=15_u32 {
+            now += TENTH;
+            congestion.look(now, &[publishing(TENTH * (15 - n), 870_000 + u64::from(n) * 60_000)]);
+        }
+        assert_eq!(congestion.kbps(), 2500, "it was gone for a second and a half, and never slow");
+        // One that does not catch up is slow after all.
+        black_hole(&mut congestion, &mut now, 1..16, &[], 1_770_000);
+        for n in 1..=20_u32 {
+            now += TENTH;
+            congestion.look(now, &[publishing(TENTH * (15 + n), 1_770_000 + u64::from(n) * 10_000)]);
+        }
+        assert!(congestion.kbps() < 1000, "{}", congestion.kbps());
     }
 }

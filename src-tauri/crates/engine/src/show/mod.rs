@@ -259,14 +259,17 @@ impl Show {
         }
     }
 
-    /// One encode for all: the slowest link that is being published to decides the picture's bitrate.
+    /// One encode for all: the slowest link that is being published to decides the picture's bitrate, and while there is
+    /// none it is the full one.
     fn follow_links(&mut self) {
-        let publishing = self.links.iter().filter(|link| link.figures.phase == LinkPhase::Publishing);
-        let Some(slowest) = publishing.max_by_key(|link| link.figures.behind) else { return };
-        let LinkFigures { behind, delivered, .. } = slowest.figures;
-        if self.congestion.look(Instant::now(), behind, delivered) {
+        if self.congestion.look(Instant::now(), self.links.iter().map(|link| &link.figures)) {
             let kbps = self.congestion.kbps();
-            tracing::info!(host = slowest.host, kbps, behind_ms = behind.as_millis(), "bitrate follows the link");
+            match self.congestion.slowest().and_then(|slowest| self.links.get(slowest)) {
+                Some(Link { host, figures, .. }) => {
+                    tracing::info!(host, kbps, behind_ms = figures.behind.as_millis(), "bitrate follows the link");
+                }
+                None => tracing::info!(kbps, "no link to follow: the bitrate is what it was before"),
+            }
             self.set_rate();
         }
     }
