@@ -15,7 +15,8 @@ pub enum SinkEvent {
         /// The host's name leads somewhere.
         named: bool,
     },
-    /// It accepted before in this show and refuses now: it still holds the old connection. Tried each second for two minutes.
+    /// It accepted before in this show and refuses now: it still holds the old connection. Tried each second for two minutes
+    /// of refusals. Told once until it accepts again.
     Held,
     /// The server refused; not tried again.
     Refused {
@@ -97,7 +98,7 @@ pub struct LinkFigures {
     pub reconnects: u32,
     /// Video packets it did not get.
     pub dropped: u64,
-    /// Age of the oldest packet that is not yet with the peer.
+    /// How much older than the newest picture the oldest one is that is not yet with the peer.
     pub behind: Duration,
 }
 

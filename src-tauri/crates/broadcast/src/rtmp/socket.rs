@@ -22,8 +22,8 @@ pub(super) struct Dial {
 }
 
 impl Dial {
-    /// Begins. At most `buffer` bytes will wait in the kernel: what is in there can neither be dropped nor seen to be
-    /// late.
+    /// Begins. About `buffer` bytes, at most twice as many, will wait in the kernel: what is in there can no longer be
+    /// dropped.
     pub fn begin(address: SocketAddr, buffer: usize) -> io::Result<Self> {
         let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
         let stream = TcpStream::from(socket(family, SocketType::STREAM, None)?);

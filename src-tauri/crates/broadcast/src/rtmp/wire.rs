@@ -16,12 +16,16 @@ pub(super) struct Wire {
     tls: Option<Box<ClientConnection>>,
     /// Bytes given to the kernel.
     written: u64,
+    /// About so many of what was taken are still inside TLS.
+    held: u64,
+    /// Bytes that came from the peer.
+    heard: u64,
 }
 
 impl Wire {
     pub fn new(stream: TcpStream, target: &Target) -> io::Result<Self> {
         let tls = if target.tls() { Some(Box::new(client(target)?)) } else { None };
-        Ok(Self { stream, tls, written: 0 })
+        Ok(Self { stream, tls, written: 0, held: 0, heard: 0 })
     }
 
     pub const fn stream(&self) -> &TcpStream {
@@ -36,6 +40,7 @@ impl Wire {
             return Ok(taken);
         };
         let taken = if tls.is_handshaking() { 0 } else { tls.writer().write(bytes).or_else(later)? };
+        self.held += taken as u64;
         self.flush()?;
         Ok(taken)
     }
@@ -46,9 +51,13 @@ impl Wire {
         while tls.wants_write() {
             match tls.write_tls(&mut self.stream).or_else(later)? {
                 0 => return Ok(false),
-                taken => self.written += taken as u64,
+                taken => {
+                    self.written += taken as u64;
+                    self.held = self.held.saturating_sub(taken as u64);
+                }
             }
         }
+        self.held = 0;
         Ok(true)
     }
 
@@ -59,12 +68,16 @@ impl Wire {
             match &mut self.tls {
                 None => match self.stream.read(&mut chunk) {
                     Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                    Ok(got) => into.extend_from_slice(&chunk[..got]),
+                    Ok(got) => {
+                        self.heard += got as u64;
+                        into.extend_from_slice(&chunk[..got]);
+                    }
                     Err(e) => return later(e).map(drop),
                 },
                 Some(tls) => match tls.read_tls(&mut self.stream) {
                     Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                    Ok(_) => {
+                    Ok(got) => {
+                        self.heard += got as u64;
                         let plain = tls.process_new_packets().map_err(|e| {
                             // The alert that says why.
                             let _ = tls.write_tls(&mut self.stream);
@@ -92,6 +105,16 @@ impl Wire {
     /// Something waits that only a writable socket can take.
     pub fn wants_write(&self) -> bool {
         self.tls.as_ref().is_some_and(|t| t.wants_write())
+    }
+
+    /// Bytes that came from the peer.
+    pub const fn heard(&self) -> u64 {
+        self.heard
+    }
+
+    /// Bytes taken that the peer has not acknowledged, as far as the OS says.
+    pub fn waiting(&self) -> u64 {
+        self.held + self.unsent().unwrap_or(0)
     }
 
     /// Bytes in the kernel that the peer has not acknowledged. `None` where the OS does not say.

@@ -2,11 +2,14 @@
 
 use super::super::session::{News, ProtocolError, Session};
 use super::super::wire::Wire;
-use stallcast_media::Pts;
+use stallcast_media::{Packet, Pts, Track};
+use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+/// Pictures on their way to the peer whose times are kept: more than any socket holds.
+const MARKS: usize = 2048;
 /// Serialized bytes beyond which no more are taken from the queue, where they can still be dropped.
 pub(super) const OUT: usize = 64 << 10;
 
@@ -17,8 +20,12 @@ pub(super) struct Live {
     /// Bytes of `session.out` already given to the wire.
     at: usize,
     pub sent: u64,
+    /// As `sent`, since the session began.
+    passed: u64,
     /// Time 0 of this publication on the program's timeline.
-    pub origin: Option<Pts>,
+    origin: Option<Pts>,
+    /// Of each picture that is not yet with the peer: the count of bytes up to its end, and when it is decoded.
+    marks: VecDeque<(u64, Pts)>,
     /// What the peer had acknowledged when last looked at, and since when that has not grown.
     delivered: u64,
     pub quiet_since: Instant,
@@ -26,7 +33,17 @@ pub(super) struct Live {
 
 impl Live {
     pub fn new(wire: Wire, session: Session) -> Self {
-        Self { wire, session, at: 0, sent: 0, origin: None, delivered: 0, quiet_since: Instant::now() }
+        Self {
+            wire,
+            session,
+            at: 0,
+            sent: 0,
+            passed: 0,
+            origin: None,
+            marks: VecDeque::new(),
+            delivered: 0,
+            quiet_since: Instant::now(),
+        }
     }
 
     pub fn pending(&self) -> usize {
@@ -38,6 +55,31 @@ impl Live {
         self.wire.wants_write() || (self.pending() > 0 && !self.wire.is_handshaking())
     }
 
+    /// One packet to be sent. `origin` counts with the first one: time 0 of this publication.
+    pub fn give(&mut self, packet: &Packet, origin: Pts) -> Result<(), ProtocolError> {
+        let origin = *self.origin.get_or_insert(origin);
+        self.session.packet(packet, origin)?;
+        if packet.track == Track::Video {
+            if self.marks.len() == MARKS {
+                self.marks.pop_front();
+            }
+            self.marks.push_back((self.passed + self.pending() as u64, packet.dts));
+        }
+        Ok(())
+    }
+
+    /// How much older than the newest picture the oldest one is that is not yet with the peer.
+    pub fn age(&mut self) -> Duration {
+        let there = (self.passed + self.pending() as u64).saturating_sub(self.waiting());
+        while self.marks.front().is_some_and(|(end, _)| *end <= there) {
+            self.marks.pop_front();
+        }
+        match (self.marks.front(), self.marks.back()) {
+            (Some((_, oldest)), Some((_, newest))) => Duration::from_nanos(u64::try_from(*newest - *oldest).unwrap_or(0)),
+            _ => Duration::ZERO,
+        }
+    }
+
     /// Gives the wire what it takes.
     pub fn send(&mut self) -> io::Result<()> {
         while self.at < self.session.out.len() {
@@ -47,6 +89,7 @@ impl Live {
             }
             self.at += taken;
             self.sent += taken as u64;
+            self.passed += taken as u64;
         }
         if self.at == self.session.out.len() {
             self.session.out.clear();
@@ -83,8 +126,9 @@ impl Live {
         moved
     }
 
-    pub fn waiting(&self) -> u64 {
-        self.pending() as u64 + self.wire.unsent().unwrap_or(0)
+    /// Bytes that are not yet with the peer.
+    fn waiting(&self) -> u64 {
+        self.pending() as u64 + self.wire.waiting()
     }
 }
 
@@ -144,6 +188,42 @@ mod tests {
             assert!(peer.read(&mut chunk).expect("read") > 0);
         }
         assert!(live.sent > 4 << 20, "{} bytes went through", live.sent);
+    }
+
+    #[test]
+    fn how_far_it_is_behind_does_not_depend_on_the_bitrate() {
+        let (mut live, mut peer) = connected("rtmp").expect("a connection");
+        let picture = |n: i64| Packet {
+            track: Track::Video,
+            pts: Pts::from_ms(n * 100),
+            dts: Pts::from_ms(n * 100),
+            duration: 0,
+            keyframe: n == 0,
+            disposable: false,
+            payload: bytes::Bytes::from_static(&[0; 2000]),
+            config: None,
+        };
+        for n in 0..200 {
+            live.give(&picture(n), Pts(0)).expect("given");
+            live.send().expect("sent");
+        }
+        // The two ends hold less than half of 400 KB, which would be a second of a usual stream.
+        let age = live.age();
+        assert!(age > Duration::from_secs(10) && age < Duration::from_secs(20), "{age:?}");
+        let reader = std::thread::spawn(move || {
+            let mut chunk = [0; 16 << 10];
+            while peer.read(&mut chunk).is_ok_and(|got| got > 0) {}
+        });
+        let until = Instant::now() + LIMIT;
+        while live.age() > Duration::ZERO {
+            assert!(Instant::now() < until, "{:?} behind", live.age());
+            live.send().expect("sent");
+            wait(&[(live.wire.stream(), live.wants_write())], Duration::from_millis(10)).expect("a socket");
+        }
+        live.give(&picture(500), Pts(0)).expect("given");
+        assert_eq!(live.age(), Duration::ZERO, "the newest one is not late, whatever came before");
+        drop(live);
+        assert!(reader.join().is_ok());
     }
 
     #[test]

@@ -73,8 +73,7 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
                 if let Err(error) = self.follow_encoder(&mut live.session, &packet) {
                     return self.broken(&error.into());
                 }
-                let origin = *live.origin.get_or_insert(origin);
-                if let Err(error) = live.session.packet(&packet, origin) {
+                if let Err(error) = live.give(&packet, origin) {
                     return self.broken(&error.into());
                 }
             }
@@ -122,8 +121,7 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
 
     /// Figures, and whether the link keeps up.
     fn look(&mut self, live: &mut Live) {
-        let bytes_per_s = u64::from(self.config.video.kbps + self.config.audio.kbps).max(1) * 125;
-        let behind = self.feed.span() + Duration::from_millis(live.waiting() * 1000 / bytes_per_s);
+        let behind = self.feed.span() + live.age();
         let sent = std::mem::take(&mut live.sent);
         self.figure(|f| {
             f.behind = behind;
@@ -161,8 +159,7 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
                 && live.pending() < OUT
                 && let (Some(packet), Some(origin)) = (self.feed.next(Duration::ZERO), self.feed.origin())
             {
-                let origin = *live.origin.get_or_insert(origin);
-                if live.session.packet(&packet, origin).is_err() {
+                if live.give(&packet, origin).is_err() {
                     break;
                 }
             }
