@@ -61,6 +61,30 @@ impl Shared {
     }
 }
 
+/// A platform that refuses what it had accepted: most likely it still holds the connection before.
+#[derive(Debug, Default)]
+struct Held {
+    since: Option<Instant>,
+    told: bool,
+}
+
+impl Held {
+    /// It refuses, as it did ever since it answers; true when that has gone on for too long.
+    fn refused(&mut self, now: Instant) -> bool {
+        now.duration_since(*self.since.get_or_insert(now)) >= HELD
+    }
+
+    /// Nobody answers, which is no refusal: the platform has its time from its next word on.
+    const fn interrupt(&mut self) {
+        self.since = None;
+    }
+
+    /// True once, until it accepts.
+    const fn tell(&mut self) -> bool {
+        !std::mem::replace(&mut self.told, true)
+    }
+}
+
 /// The thread of one destination.
 pub(super) struct Link<E, K> {
     target: Target,
@@ -76,10 +100,13 @@ pub(super) struct Link<E, K> {
     /// A loss was told and no return yet.
     lost: bool,
     keyframe_asked: Option<Instant>,
+    /// One was asked for before the server accepted again.
+    asked_ahead: bool,
     /// It was told that nobody answers.
     unreachable: bool,
-    /// Since when the platform refuses what it had accepted.
-    held_since: Option<Instant>,
+    held: Held,
+    /// Connections in a row that were taken and not answered, after it had accepted.
+    silences: u32,
     /// Times in a row that the server hung up without a word.
     hang_ups: u32,
     slow: Slow,
@@ -102,8 +129,10 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
             accepted: false,
             lost: false,
             keyframe_asked: None,
+            asked_ahead: false,
             unreachable: false,
-            held_since: None,
+            held: Held::default(),
+            silences: 0,
             hang_ups: 0,
             slow: Slow::default(),
             target,
@@ -137,13 +166,18 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
                         wire.abort();
                     }
                     let opened = self.open(stream);
-                    // A port without a server behind it (what stands before one that is dead): it has not answered, so this is
-                    // looked for at the same pace as a host that is not there.
-                    let no_answer = self.accepted && matches!(opened, Opened::HungUp(Stage::Handshake));
+                    // A port without a server behind it, or with a stranger (what stands before one that is dead, a network that
+                    // wants to be paid first): it has not answered, so this is looked for at the same pace as a host that is
+                    // not there.
+                    let no_answer =
+                        self.accepted && matches!(opened, Opened::HungUp(Stage::Handshake) | Opened::TimedOut | Opened::NotTrusted);
+                    if no_answer {
+                        self.held.interrupt();
+                    }
                     let stage = match opened {
                         Opened::Live(live) => Ok(live),
                         Opened::Stop => return None,
-                        Opened::NotTrusted => Err(Some(NOT_TRUSTED.to_owned())),
+                        Opened::NotTrusted => Err((!self.accepted).then(|| NOT_TRUSTED.to_owned())),
                         Opened::Refused(status) => Err(Some(status)),
                         Opened::HungUp(stage) => {
                             self.hang_ups += 1;
@@ -199,7 +233,8 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
                     if self.is_final() {
                         return Some(status);
                     }
-                    self.pause(HELD_RETRY);
+                    let wait = if begun.elapsed() < SHORT { self.backoff.next_wait() } else { HELD_RETRY };
+                    self.pause(wait.max(HELD_RETRY));
                 }
             }
         }
@@ -207,15 +242,13 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
 
     /// A refusal is final if this destination never accepted in this show, or has refused for too long since.
     fn is_final(&mut self) -> bool {
-        if !self.accepted {
+        if !self.accepted || self.held.refused(Instant::now()) {
             return true;
         }
-        let Some(since) = self.held_since else {
-            self.held_since = Some(Instant::now());
+        if self.held.tell() {
             (self.on_event)(SinkEvent::Held);
-            return false;
-        };
-        since.elapsed() >= HELD
+        }
+        false
     }
 
     /// Once, and only before it was accepted: afterwards the loss has been told.
@@ -262,10 +295,14 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
     fn back(&mut self, new: bool) {
         let first = !std::mem::replace(&mut self.accepted, true);
         let was_lost = std::mem::replace(&mut self.lost, false);
-        (self.held_since, self.hang_ups) = (None, 0);
+        (self.held, self.hang_ups, self.silences, self.asked_ahead) = (Held::default(), 0, 0, false);
         self.figure(|f| {
             f.phase = LinkPhase::Publishing;
             f.reconnects += u32::from(new && !first);
+            if new {
+                // Those of the session before say nothing of this one.
+                (f.behind, f.delivered) = (Duration::ZERO, 0);
+            }
         });
         tracing::info!(host = self.target.host(), first, "destination accepts");
         if first {
@@ -280,5 +317,22 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
         let mut figures = self.shared.lock();
         figures.dropped = self.feed.dropped();
         change(&mut figures);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_refusing_without_a_break_is_refusing_for_good() {
+        let (mut held, start) = (Held::default(), Instant::now());
+        let at = |s: u64| start + Duration::from_secs(s);
+        assert!(!held.refused(at(0)) && held.tell());
+        assert!(!held.refused(at(119)) && !held.tell(), "told once");
+        held.interrupt();
+        assert!(!held.refused(at(500)), "nobody answered in between");
+        assert!(!held.refused(at(619)) && !held.tell());
+        assert!(held.refused(at(620)), "two minutes of nothing but refusals");
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod clip;
 pub mod disk;
+pub mod fickle;
 pub mod look;
 pub mod m3u8;
 pub mod nginx;

@@ -15,6 +15,11 @@ const DIAL: Duration = Duration::from_secs(5);
 const UNREACHABLE: Duration = Duration::from_secs(3);
 /// From a TCP connection to `NetStream.Publish.Start`.
 const SETUP: Duration = Duration::from_secs(8);
+/// A server that had accepted and does not say a word for this long is not there: what took the connection stands before
+/// it, or the link went again. TCP would try again ever less often, a fresh connection does not.
+const ANSWER: Duration = Duration::from_secs(2);
+/// Each so manyth time in a row that gets all of [`SETUP`]: it may only be slow.
+const PATIENT_EACH: u32 = 4;
 /// Least kernel send buffer; else one second of the stream.
 const SEND_BUFFER: usize = 128 << 10;
 
@@ -48,6 +53,7 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
         loop {
             if begun.elapsed() >= UNREACHABLE {
                 self.tell_unreachable(probed.is_some());
+                self.held.interrupt();
             }
             if self.shared.stopping().is_some() {
                 return Dialed::Stop;
@@ -98,10 +104,8 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
     /// TLS, handshake, connect, publish.
     pub(super) fn open(&mut self, stream: TcpStream) -> Opened {
         let until = Instant::now() + SETUP;
-        if self.accepted && self.feed.keyframe_age().is_none_or(|age| age > AGE / 2) {
-            // It takes the encoder as long as it takes us to publish.
-            self.ask_for_keyframe();
-        }
+        let in_a_hurry = self.accepted && (self.silences + 1) % PATIENT_EACH != 0;
+        let (mut heard, mut heard_at) = (0, Instant::now());
         let session = Session::new(self.target.clone()).map_err(Trouble::Protocol);
         let live = session.and_then(|session| Ok(Live::new(Wire::new(stream, &self.target)?, session)));
         let mut live = match live {
@@ -112,7 +116,9 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
             if self.shared.stopping().is_some() {
                 return Opened::Stop;
             }
-            if Instant::now() >= until {
+            let silent = in_a_hurry && live.session.stage() == Stage::Handshake && heard_at.elapsed() >= ANSWER;
+            if silent || Instant::now() >= until {
+                self.silences += 1;
                 tracing::info!(host = self.target.host(), stage = ?live.session.stage(), "no answer in time");
                 return Opened::TimedOut;
             }
@@ -122,6 +128,12 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
                 Ok(None) => {}
                 Err(trouble) => return self.failed(&trouble, live.session.stage()),
             }
+            if live.wire.heard() != heard {
+                (heard, heard_at) = (live.wire.heard(), Instant::now());
+            }
+            if live.session.stage() >= Stage::Create {
+                self.ask_ahead();
+            }
             if let Err(error) = live.send() {
                 return self.failed(&error.into(), live.session.stage());
             }
@@ -130,6 +142,15 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
             if let Err(error) = wait(&[(live.wire.stream(), live.wants_write())], TURN) {
                 return self.failed(&error.into(), live.session.stage());
             }
+        }
+    }
+
+    /// It takes the encoder as long as it takes us to publish: by then there is a keyframe. Only where a server answers,
+    /// and once until it accepts: every destination gets these keyframes.
+    fn ask_ahead(&mut self) {
+        if self.accepted && !self.asked_ahead && self.feed.keyframe_age().is_none_or(|age| age > AGE / 2) {
+            self.asked_ahead = true;
+            self.ask_for_keyframe();
         }
     }
 
