@@ -9,6 +9,9 @@ use std::sync::Arc;
 
 /// Longest stretch of pictures in one fragment: what a killed process can lose. Also the natural length of an HLS part.
 const FRAGMENT: i64 = 500 * NANOS_PER_MS;
+/// Instants are whole nanoseconds: where half a second lies exactly between two frames, three of them rounded must not
+/// decide which one it is.
+const ROUNDED: i64 = 4;
 /// Sound waits this long for its pictures (an encoder looks ahead); older sound is let go when there are none.
 const SOUND_WAITS: i64 = 5 * NANOS_PER_SEC;
 
@@ -82,9 +85,10 @@ impl Fragmenter {
 
     /// Nanoseconds of the longest fragment without a hole, rounded up to whole milliseconds.
     pub fn part_target(&self) -> i64 {
-        let frame = NANOS_PER_SEC / i64::from(self.config.video.fps.max(1));
-        let frames = (FRAGMENT + frame / 2 - 1) / frame;
-        (frames.max(1) * frame + NANOS_PER_MS - 1) / NANOS_PER_MS * NANOS_PER_MS
+        let fps = i64::from(self.config.video.fps.max(1));
+        // As many as [`Fragmenter::push`] takes: of two that are as near to half a second, the fewer.
+        let frames = (2 * FRAGMENT * fps + NANOS_PER_SEC - 1) / (2 * NANOS_PER_SEC);
+        (frames.max(1) * NANOS_PER_SEC / fps + NANOS_PER_MS - 1) / NANOS_PER_MS * NANOS_PER_MS
     }
 
     /// The init segment; `None` before the first keyframe.
@@ -114,7 +118,7 @@ impl Fragmenter {
             return Ok(None);
         };
         // Whole frames: the one nearest to the half second begins the next.
-        let done = packet.keyframe || packet.dts - first.dts + packet.duration / 2 >= FRAGMENT;
+        let done = packet.keyframe || packet.dts - first.dts + packet.duration / 2 >= FRAGMENT - ROUNDED;
         let fragment = if done { Some(self.cut(Some((&*packet).into()))?) } else { None };
         self.video.push(packet);
         Ok(fragment)
@@ -245,4 +249,41 @@ fn serialize(moof: &mut Moof, tracks: &[&Vec<Arc<Packet>>]) -> io::Result<Bytes>
         out.extend_from_slice(&packet.payload);
     }
     Ok(out.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stallcast_media::AudioConfig;
+
+    #[test]
+    fn no_fragment_is_longer_than_the_part_that_was_declared() -> io::Result<()> {
+        let avcc = [1, 100, 0, 31, 255, 225, 0, 5, 103, 100, 0, 31, 172, 1, 0, 4, 104, 235, 236, 178];
+        for fps in 1..=120 {
+            let video = VideoConfig { width: 720, height: 1280, fps, kbps: 1000, avcc: Bytes::copy_from_slice(&avcc) };
+            let audio = AudioConfig { rate: 48_000, channels: 2, kbps: 128, asc: Bytes::from_static(&[17, 144]), priming: 0 };
+            let mut fragmenter = Fragmenter::new(StreamConfig { video, audio })?;
+            let target = fragmenter.part_target();
+            for n in 0..i64::from(fps) * 20 {
+                let at = Pts::from_ticks(n, fps);
+                let packet = Packet {
+                    track: Track::Video,
+                    pts: at,
+                    dts: at,
+                    duration: NANOS_PER_SEC / i64::from(fps),
+                    keyframe: n % i64::from(2 * fps) == 0,
+                    disposable: false,
+                    payload: Bytes::from_static(&[0; 8]),
+                    config: None,
+                };
+                if let Some(fragment) = fragmenter.push(Arc::new(packet))? {
+                    let lasts = fragment.duration;
+                    assert!(lasts <= target, "{lasts} of {target} ns at {fps} a second");
+                    // RFC 8216bis: all but the last of a segment are at least 85 % of it.
+                    assert!(fragment.closes || lasts * 100 >= target * 85, "{lasts} of {target} ns at {fps} a second");
+                }
+            }
+        }
+        Ok(())
+    }
 }
