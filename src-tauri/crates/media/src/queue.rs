@@ -22,8 +22,9 @@ pub enum Taken<T> {
 
 /// A queue of packets for one sink, limited by the time it spans and by bytes.
 ///
-/// Overflow policy: video is dropped up to the next keyframe and counted; sound is never dropped before four times the
-/// time limit (then the oldest goes, counted), because a gap in sound is heard and costs little to keep.
+/// Overflow policy: video is dropped up to a keyframe and counted: the newest one that waits, else the next that comes. A
+/// queue that was made [`PacketQueue::thinning`] first lets go of pictures that no other needs. Sound is never dropped before
+/// four times the time limit (then the oldest goes, counted), because a gap in sound is heard and costs little to keep.
 #[derive(Debug, Clone)]
 pub struct PacketQueue {
     shared: Arc<Shared>,
@@ -35,6 +36,7 @@ struct Shared {
     ready: Condvar,
     limit_ns: i64,
     limit_bytes: usize,
+    thin_ns: i64,
 }
 
 #[derive(Debug, Default)]
@@ -56,18 +58,33 @@ impl State {
         }
     }
 
-    fn drop_video(&mut self) {
-        let mut kept = VecDeque::with_capacity(self.items.len());
-        for packet in self.items.drain(..) {
-            if packet.track == Track::Video {
-                self.bytes -= packet.payload.len();
-                self.dropped_video += 1;
-            } else {
-                kept.push_back(packet);
+    /// Pictures before the newest keyframe that waits; all of them, up to the next one that comes, if none waits behind
+    /// another picture.
+    fn make_room(&mut self) {
+        let first = self.items.iter().position(|p| p.track == Track::Video);
+        let newest = self.items.iter().rposition(|p| p.track == Track::Video && p.keyframe);
+        match newest.filter(|_| newest > first) {
+            Some(keyframe) => self.drop_video(keyframe),
+            None => {
+                self.drop_video(self.items.len());
+                self.waiting_for_keyframe = true;
             }
         }
-        self.items = kept;
-        self.waiting_for_keyframe = true;
+    }
+
+    /// The pictures among the first `upto` packets.
+    fn drop_video(&mut self, upto: usize) {
+        let Self { items, bytes, dropped_video, .. } = self;
+        let mut at = 0;
+        items.retain(|packet| {
+            let goes = packet.track == Track::Video && at < upto;
+            at += 1;
+            if goes {
+                *bytes -= packet.payload.len();
+                *dropped_video += 1;
+            }
+            !goes
+        });
     }
 }
 
@@ -75,8 +92,14 @@ impl PacketQueue {
     /// A queue spanning at most `limit` of video and `limit_bytes` of payload.
     #[must_use]
     pub fn new(limit: Duration, limit_bytes: usize) -> Self {
-        let limit_ns = i64::try_from(limit.as_nanos()).unwrap_or(i64::MAX);
-        Self { shared: Arc::new(Shared { state: Mutex::default(), ready: Condvar::new(), limit_ns, limit_bytes }) }
+        Self::thinning(limit, limit_bytes, Duration::MAX)
+    }
+
+    /// The same; while it spans more than `thin`, pictures that no other needs ([`Packet::disposable`]) are not taken.
+    #[must_use]
+    pub fn thinning(limit: Duration, limit_bytes: usize, thin: Duration) -> Self {
+        let [limit_ns, thin_ns] = [limit, thin].map(|time| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX));
+        Self { shared: Arc::new(Shared { state: Mutex::default(), ready: Condvar::new(), limit_ns, limit_bytes, thin_ns }) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -94,18 +117,17 @@ impl PacketQueue {
             if packet.keyframe {
                 state.waiting_for_keyframe = false;
             }
-            if state.waiting_for_keyframe {
+            let (limit_ns, limit_bytes) = (self.shared.limit_ns, self.shared.limit_bytes);
+            let is_over = |state: &State| state.span() > limit_ns || state.bytes + packet.payload.len() > limit_bytes;
+            // What is left behind a keyframe may still be too much.
+            while !state.waiting_for_keyframe && is_over(&state) {
+                state.make_room();
+            }
+            if packet.keyframe {
+                state.waiting_for_keyframe = false;
+            } else if state.waiting_for_keyframe || (packet.disposable && state.span() > self.shared.thin_ns) {
                 state.dropped_video += 1;
                 return;
-            }
-            if state.span() > self.shared.limit_ns || state.bytes + packet.payload.len() > self.shared.limit_bytes {
-                state.drop_video();
-                if packet.keyframe {
-                    state.waiting_for_keyframe = false;
-                } else {
-                    state.dropped_video += 1;
-                    return;
-                }
             }
         } else {
             let oldest = state.items.iter().find(|p| p.track == Track::Audio).map(|p| p.dts);
@@ -152,7 +174,9 @@ impl PacketQueue {
     /// What is thrown away counts as dropped.
     pub fn restart_at_keyframe(&self) {
         let mut state = self.lock();
-        state.drop_video();
+        let all = state.items.len();
+        state.drop_video(all);
+        state.waiting_for_keyframe = true;
         state.dropped_audio += u64::try_from(state.items.len()).unwrap_or(0);
         state.items.clear();
         state.bytes = 0;
@@ -169,6 +193,12 @@ impl PacketQueue {
     pub fn dropped(&self) -> (u64, u64) {
         let state = self.lock();
         (state.dropped_video, state.dropped_audio)
+    }
+
+    /// Was everything dropped, up to a keyframe that has not come yet? It helps to ask for one.
+    #[must_use]
+    pub fn waits_for_keyframe(&self) -> bool {
+        self.lock().waiting_for_keyframe
     }
 
     /// Payload bytes waiting.
@@ -325,6 +355,49 @@ mod tests {
         let video: Vec<i64> = left.iter().filter(|(t, _)| *t == Track::Video).map(|(_, ms)| *ms).collect();
         assert_eq!(video, [280, 300], "after a drop a decoder must start at a keyframe");
         assert_eq!(queue.dropped(), (14, 0));
+    }
+
+    fn pictures(queue: &PacketQueue) -> Vec<i64> {
+        drain(queue).into_iter().filter(|(t, _)| *t == Track::Video).map(|(_, ms)| ms).collect()
+    }
+
+    #[test]
+    fn a_keyframe_that_waits_already_is_kept_with_all_behind_it() {
+        let queue = PacketQueue::new(Duration::from_millis(100), 1 << 20);
+        for ms in (0..=120).step_by(20) {
+            queue.push(packet(Track::Video, ms, ms % 80 == 0));
+            queue.push(packet(Track::Audio, ms, true));
+        }
+        assert!(!queue.waits_for_keyframe());
+        queue.push(packet(Track::Video, 140, false));
+        assert_eq!(queue.dropped(), (4, 0), "what is before 80");
+        assert!(!queue.waits_for_keyframe());
+        assert_eq!(pictures(&queue), [80, 100, 120, 140]);
+    }
+
+    #[test]
+    fn bytes_behind_a_keyframe_may_still_be_too_many() {
+        let queue = PacketQueue::new(Duration::from_secs(10), 350);
+        // A hundred bytes each: the keyframe and two more are all that fits.
+        for ms in [0, 20, 40, 60, 80, 100, 120] {
+            queue.push(packet(Track::Video, ms, ms == 0 || ms == 20));
+        }
+        assert_eq!(queue.dropped(), (7, 0));
+        assert!(queue.waits_for_keyframe());
+        queue.push(packet(Track::Video, 140, true));
+        assert!(!queue.waits_for_keyframe());
+        assert_eq!(pictures(&queue), [140]);
+    }
+
+    #[test]
+    fn pictures_that_no_other_needs_go_first() {
+        let queue = PacketQueue::thinning(Duration::from_millis(400), 1 << 20, Duration::from_millis(100));
+        for ms in (0..=300).step_by(20) {
+            let disposable = ms % 40 == 20;
+            queue.push(Arc::new(Packet { disposable, ..(*packet(Track::Video, ms, ms == 0)).clone() }));
+        }
+        assert_eq!(pictures(&queue), [0, 20, 40, 60, 80, 100, 120, 160, 200, 240, 280]);
+        assert_eq!(queue.dropped(), (5, 0));
     }
 
     #[test]

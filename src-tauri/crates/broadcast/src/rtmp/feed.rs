@@ -46,6 +46,11 @@ impl Feed {
         self.queue.dropped().0 + self.dropped
     }
 
+    /// The queue has overflowed, and nothing more comes before the next keyframe.
+    pub fn waits_for_keyframe(&self) -> bool {
+        self.queue.waits_for_keyframe()
+    }
+
     /// Time waiting here and in the queue.
     pub fn span(&self) -> Duration {
         let here = match (self.video.front(), self.video.back()) {

@@ -20,7 +20,9 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// A link may be this far behind before pictures are dropped.
+/// A link may be this far behind before pictures that no other needs are left out: the bitrate has been lowered by then.
+const THIN: Duration = Duration::from_millis(1500);
+/// And this far before the others go, up to a keyframe.
 const QUEUE: Duration = Duration::from_secs(4);
 const QUEUE_BYTES: usize = 4 << 20;
 /// From any state to closed.
@@ -48,7 +50,7 @@ impl RtmpSink {
         // Four seconds of a stream at three times its bit rate, so that bytes are not what ends the patience.
         let kbps = u64::from(config.video.kbps) + u64::from(config.audio.kbps);
         let bytes = usize::try_from(kbps * 125 * QUEUE.as_secs() * 3).unwrap_or(QUEUE_BYTES).max(QUEUE_BYTES);
-        let queue = PacketQueue::new(QUEUE, bytes);
+        let queue = PacketQueue::thinning(QUEUE, bytes, THIN);
         let shared = Arc::new(Shared::default());
         let name = format!("rtmp:{}", target.id());
         let link = Link::new(target, config, queue.clone(), Arc::clone(&shared), on_event, want_keyframe);
@@ -56,7 +58,8 @@ impl RtmpSink {
         Ok(Self { queue, shared, thread: Some(thread) })
     }
 
-    /// Adds a packet. Never blocks; any thread. On overflow pictures go up to the next keyframe, never sound.
+    /// Adds a packet. Never blocks; any thread. While the link is behind, pictures go that no other needs, then all up to a
+    /// keyframe, never sound.
     pub fn push(&self, packet: Arc<Packet>) {
         self.queue.push(packet);
     }

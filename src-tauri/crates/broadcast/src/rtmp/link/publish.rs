@@ -128,6 +128,10 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
             f.delivered = live.wire.delivered();
             f.bytes_sent += sent;
         });
+        if self.feed.waits_for_keyframe() {
+            // Else the picture stands still until the next one is due.
+            self.ask_for_keyframe();
+        }
         let dropped = self.feed.dropped();
         let slow = behind > SLOW || dropped > self.slow.dropped;
         self.slow.dropped = dropped;
