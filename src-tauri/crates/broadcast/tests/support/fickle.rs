@@ -59,7 +59,8 @@ fn serve(mut client: TcpStream) {
                     let _ = client.write_all(&packet.bytes);
                 }
                 ServerSessionResult::RaisedEvent(
-                    ServerSessionEvent::ConnectionRequested { request_id, .. } | ServerSessionEvent::PublishStreamRequested { request_id, .. },
+                    ServerSessionEvent::ConnectionRequested { request_id, .. }
+                    | ServerSessionEvent::PublishStreamRequested { request_id, .. },
                 ) => results.extend(session.accept_request(request_id).unwrap().into_iter().rev()),
                 ServerSessionResult::RaisedEvent(ServerSessionEvent::VideoDataReceived { .. }) => {
                     let _ = client.write_all(&refusal());

@@ -33,17 +33,7 @@ pub(super) struct Live {
 
 impl Live {
     pub fn new(wire: Wire, session: Session) -> Self {
-        Self {
-            wire,
-            session,
-            at: 0,
-            sent: 0,
-            passed: 0,
-            origin: None,
-            marks: VecDeque::new(),
-            delivered: 0,
-            quiet_since: Instant::now(),
-        }
+        Self { wire, session, at: 0, sent: 0, passed: 0, origin: None, marks: VecDeque::new(), delivered: 0, quiet_since: Instant::now() }
     }
 
     pub fn pending(&self) -> usize {
