@@ -25,6 +25,8 @@ pub enum SinkEvent {
     },
     /// The link does not carry the stream: it falls behind or packets are being dropped.
     Slow,
+    /// Its thread crashed and starts again: with a loss and a return, if media was accepted.
+    Restarted,
 }
 
 /// Why a server refused, as far as its status code tells.
@@ -107,7 +109,7 @@ pub struct LinkFigures {
 pub enum FileEvent {
     /// The first fragment (recording) or segment (HLS) is in its file.
     Started,
-    /// Another encoder took over: the recording goes on in this file, the one before is being finished.
+    /// Another encoder took over, or the writer crashed: the recording goes on in this file, the one before is being finished.
     Continued {
         /// The file being written from now on.
         path: PathBuf,

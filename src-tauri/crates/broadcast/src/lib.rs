@@ -6,6 +6,7 @@
 //! Must never know: shops, windows, devices, how a packet was made.
 
 mod congestion;
+mod crashes;
 mod disk;
 mod event;
 mod fmp4;

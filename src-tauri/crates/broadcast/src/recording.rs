@@ -1,3 +1,4 @@
+use crate::crashes::Crashes;
 use crate::disk::{Room, Thrift, Watch, is_full};
 use crate::fmp4::{Fragment, Fragmenter, scan, write_plain};
 use crate::{FileEvent, next_part, replace};
@@ -7,7 +8,7 @@ use stallcast_media::{NANOS_PER_SEC, Packet, StreamConfig};
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -65,6 +66,7 @@ pub struct RecordingSink {
     path: PathBuf,
     queue: PacketQueue,
     minutes: Arc<AtomicU64>,
+    crashes: Arc<Crashes>,
     done: Receiver<()>,
 }
 
@@ -94,6 +96,7 @@ impl RecordingSink {
 
         let queue = PacketQueue::new(QUEUE, QUEUE_BYTES);
         let minutes = Arc::new(AtomicU64::new(UNKNOWN));
+        let crashes = Arc::new(Crashes::default());
         let (done, finished) = channel();
         let syncer = Syncer::start(Arc::clone(&file), folder(path).to_owned(), room).map_err(refused)?;
         let recorder = Recorder {
@@ -108,11 +111,12 @@ impl RecordingSink {
             thrift: Thrift::default(),
             minutes: Arc::clone(&minutes),
             syncer,
+            crashes: Arc::clone(&crashes),
             on_event,
         };
         let input = queue.clone();
         spawn_thread("record", move || recorder.run(&input, &done)).map_err(refused)?;
-        Ok(Self { path: path.to_owned(), queue, minutes, done: finished })
+        Ok(Self { path: path.to_owned(), queue, minutes, crashes, done: finished })
     }
 
     /// Adds a packet. Never blocks; any thread.
@@ -130,6 +134,11 @@ impl RecordingSink {
     #[must_use]
     pub fn disk_minutes(&self) -> Option<u64> {
         Some(self.minutes.load(Ordering::Relaxed)).filter(|m| *m != UNKNOWN)
+    }
+
+    /// How often its thread crashed, and went on in the next part, since this was last asked.
+    pub fn take_crashes(&self) -> u32 {
+        self.crashes.take()
     }
 
     /// Ends the recording: writes what waits and makes it a plain MP4. Blocks for at most `limit`; a copy that takes
@@ -190,12 +199,19 @@ struct Recorder<F> {
     thrift: Thrift,
     minutes: Arc<AtomicU64>,
     syncer: Syncer,
+    crashes: Arc<Crashes>,
     on_event: F,
 }
 
 impl<F: Fn(FileEvent)> Recorder<F> {
     fn run(mut self, queue: &PacketQueue, done: &Sender<()>) {
-        let ended = self.record(queue);
+        let crashes = Arc::clone(&self.crashes);
+        let ended = crashes.outlive(|again| {
+            if again {
+                self.begin_anew()?;
+            }
+            self.record(queue)
+        });
         queue.close();
         let (pictures, sounds) = queue.dropped();
         if pictures + sounds > 0 {
@@ -236,17 +252,28 @@ impl<F: Fn(FileEvent)> Recorder<F> {
         self.fragmenter.finish()?.map_or(Ok(()), |fragment| self.write(&fragment))
     }
 
-    /// Another encoder made this keyframe: a file has one description of its pictures, so the next part begins. The one
-    /// before is finished on a thread of its own.
+    /// After a crash: what is whole is kept, and the next part begins with the next keyframe.
+    fn begin_anew(&mut self) -> io::Result<()> {
+        self.fragmenter.begin_anew()?;
+        if self.fragments == 0 {
+            self.whole = 0;
+        }
+        self.file.set_len(self.whole)?;
+        if self.fragments == 0 { self.file.rewind() } else { self.next_file() }
+    }
+
+    /// Another encoder made this keyframe: a file has one description of its pictures, so the next part begins.
     fn follow_encoder(&mut self, first: &Packet) -> io::Result<()> {
         // What is left belongs behind the old init segment.
         let init = self.fragmenter.init()?;
         if let Some(fragment) = self.fragmenter.renew(first)? {
             self.write_after(init, &fragment)?;
         }
-        if self.fragments == 0 {
-            return Ok(());
-        }
+        if self.fragments == 0 { Ok(()) } else { self.next_file() }
+    }
+
+    /// The next part. The one before is finished on a thread of its own.
+    fn next_file(&mut self) -> io::Result<()> {
         let next = next_part(&self.path);
         let file = Arc::new(create(&next, false)?);
         let syncer = Syncer::start(Arc::clone(&file), folder(&next).to_owned(), self.syncer.room())?;
@@ -275,6 +302,7 @@ impl<F: Fn(FileEvent)> Recorder<F> {
             file.write_all(&init)?;
             self.whole = init.len() as u64;
         }
+        failpoint!("recording.fragment");
         // One write, straight to the kernel: a killed process leaves whole fragments.
         file.write_all(&fragment.bytes)?;
         self.whole += fragment.bytes.len() as u64;

@@ -4,15 +4,17 @@
 
 mod support;
 
-use stallcast_broadcast::{RecordingSink, recover};
+use stallcast_broadcast::{FileEvent, HlsSink, LinkPhase, RecordingSink, RtmpSink, SinkEvent, Target, recover};
 use stallcast_clock::failpoint::on_failpoint;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use support::clip::Clip;
 use support::look::look;
+use support::nginx::Nginx;
+use support::wait_for;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -22,6 +24,13 @@ type Trap = (&'static str, Box<dyn FnOnce() + Send>);
 static TRAPS: Mutex<Vec<Trap>> = Mutex::new(Vec::new());
 /// One test at a time: the places are those of the whole process.
 static TURN: Mutex<()> = Mutex::new(());
+
+/// With nothing left of the one before.
+fn turn() -> MutexGuard<'static, ()> {
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    TRAPS.lock().unwrap().clear();
+    turn
+}
 
 fn set_trap(place: &'static str, act: impl FnOnce() + Send + 'static) {
     TRAPS.lock().unwrap().push((place, Box::new(act)));
@@ -35,14 +44,19 @@ fn set_trap(place: &'static str, act: impl FnOnce() + Send + 'static) {
     });
 }
 
+/// A crash when the place is reached after `times` others.
+fn set_crash(place: &'static str, times: u32) {
+    set_trap(place, move || if times == 0 { panic!("on purpose") } else { set_crash(place, times - 1) });
+}
+
 #[test]
 fn nobody_repairs_a_recording_while_it_is_made_plain() {
-    let _turn = TURN.lock();
+    let _turn = turn();
     let clip = Clip::new(2, 60, 800);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("show.mp4");
-    let (tell, told) = std::sync::mpsc::channel();
-    let repaired: PathBuf = path.clone();
+    let (tell, told) = channel();
+    let repaired = path.clone();
     set_trap("failpoint:recording.copied", move || {
         let _ = tell.send(recover(&repaired).map_err(|e| e.kind()));
     });
@@ -55,4 +69,101 @@ fn nobody_repairs_a_recording_while_it_is_made_plain() {
     look(&path).assert_sound(4.0);
     assert_eq!(recover(&path).unwrap(), None, "it is free, and needs no repair");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_destination_outlives_a_crash_of_its_thread() {
+    let _turn = turn();
+    let clip = Arc::new(Clip::new(0, 15, 800));
+    let nginx = Nginx::start(None);
+    let target = Target::parse("t", &Nginx::url(nginx.address()), Some("show")).unwrap();
+    let (tell, events) = channel();
+    let on_event = move |event| {
+        let _ = tell.send(event);
+    };
+    let sink = Arc::new(RtmpSink::start(target, clip.config.clone(), on_event, || {}).unwrap());
+    let input = Arc::clone(&sink);
+    let player = clip.play(move |packet| input.push(packet));
+    assert_eq!(events.recv_timeout(LIMIT), Ok(SinkEvent::Accepted));
+    set_trap("failpoint:rtmp.look", || panic!("on purpose"));
+    for event in [SinkEvent::Restarted, SinkEvent::Lost, SinkEvent::Back] {
+        assert_eq!(events.recv_timeout(LIMIT), Ok(event));
+    }
+    let (sent, figures) = (sink.figures().bytes_sent, || sink.figures());
+    assert_eq!((figures().phase, figures().reconnects), (LinkPhase::Publishing, 1));
+    wait_for("more media", LIMIT, || (figures().bytes_sent > sent + 50_000).then_some(()));
+    drop(player);
+}
+
+#[test]
+fn a_recording_outlives_a_crash_of_its_thread_in_the_next_part() {
+    let _turn = turn();
+    let clip = Clip::new(2, 60, 800);
+    let folder = tempfile::tempdir().unwrap();
+    let (path, next) = (folder.path().join("show.mp4"), folder.path().join("show.part2.mp4"));
+    let (tell, events) = channel();
+    let sink = RecordingSink::start(&path, false, clip.config.clone(), move |event| {
+        let _ = tell.send(event);
+    });
+    let sink = sink.unwrap();
+    set_crash("failpoint:recording.fragment", 2);
+    for (_, packet) in clip.packets(8.0) {
+        sink.push(packet);
+    }
+    assert_eq!(events.recv_timeout(LIMIT), Ok(FileEvent::Started));
+    assert_eq!(events.recv_timeout(LIMIT), Ok(FileEvent::Continued { path: next.clone() }));
+    wait_for("it is counted", LIMIT, || (sink.take_crashes() == 1).then_some(()));
+    sink.finish(LIMIT);
+    wait_for("a plain first part", LIMIT, || fs::read_dir(folder.path()).unwrap().count().eq(&2).then_some(()));
+    wait_for("its index", LIMIT, || (!fs::read(&path).unwrap().windows(4).any(|w| w == b"moof")).then_some(()));
+    look(&path).assert_sound(1.0);
+    look(&next).assert_sound(6.0);
+    assert!(events.try_recv().is_err());
+}
+
+#[test]
+fn viewers_outlive_a_crash_behind_a_seam() {
+    let _turn = turn();
+    let clip = Clip::new(2, 60, 800);
+    let folder = tempfile::tempdir().unwrap();
+    let (tell, events) = channel();
+    let sink = HlsSink::start(folder.path(), clip.config.clone(), 1_795_509_000_000, move |event| {
+        let _ = tell.send(event);
+    });
+    let sink = sink.unwrap();
+    // After a whole segment of four and one part.
+    set_crash("failpoint:hls.fragment", 5);
+    for (_, packet) in clip.packets(8.0) {
+        sink.push(packet);
+    }
+    assert_eq!(events.recv_timeout(LIMIT), Ok(FileEvent::Started));
+    wait_for("it is counted", LIMIT, || (sink.take_crashes() == 1).then_some(()));
+    sink.finish(LIMIT);
+    assert!(events.try_recv().is_err());
+    let list = fs::read_to_string(folder.path().join("stream.m3u8")).unwrap();
+    let (before, after) = list.split_once("#EXT-X-DISCONTINUITY\n").expect("a seam");
+    assert!(before.contains("init-0.mp4") && after.contains("init-1.mp4"), "{list}");
+    assert!(after.matches("#EXTINF").count() >= 2 && list.ends_with("#EXT-X-ENDLIST\n"), "{list}");
+}
+
+#[test]
+fn a_writer_that_crashes_again_at_once_has_failed() {
+    let _turn = turn();
+    let clip = Clip::new(2, 60, 800);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("show.mp4");
+    let (tell, events) = channel();
+    let sink = RecordingSink::start(&path, false, clip.config.clone(), move |event| {
+        let _ = tell.send(event);
+    });
+    let sink = sink.unwrap();
+    for _ in 0..2 {
+        set_trap("failpoint:recording.fragment", || panic!("on purpose"));
+    }
+    for (_, packet) in clip.packets(8.0) {
+        sink.push(packet);
+    }
+    assert!(matches!(events.recv_timeout(LIMIT), Ok(FileEvent::Failed { .. })));
+    sink.finish(LIMIT);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "not one picture was written");
 }

@@ -83,6 +83,13 @@ impl Fragmenter {
         Ok(Self { config, video_scale, timeline: None, video: vec![], audio: VecDeque::new(), sequence: 0 })
     }
 
+    /// Forgets what it was about: the same streams, from the next keyframe on, with the sound that is waiting.
+    pub fn begin_anew(&mut self) -> io::Result<()> {
+        let audio = std::mem::take(&mut self.audio);
+        *self = Self { audio, ..Self::new(self.config.clone())? };
+        Ok(())
+    }
+
     /// Nanoseconds of the longest fragment without a hole, rounded up to whole milliseconds.
     pub fn part_target(&self) -> i64 {
         let fps = i64::from(self.config.video.fps.max(1));

@@ -7,10 +7,11 @@ mod parse;
 mod playlist;
 
 use crate::FileEvent;
+use crate::crashes::Crashes;
 use crate::disk::is_full;
 use crate::fmp4::{Fragment, Fragmenter};
 use folder::Folder;
-use stallcast_clock::spawn_thread;
+use stallcast_clock::{failpoint, spawn_thread};
 use stallcast_media::queue::{PacketQueue, Taken};
 use stallcast_media::{Packet, StreamConfig};
 use std::fs;
@@ -35,6 +36,7 @@ const PATIENT_FOR: u32 = 5;
 /// init segment mark the seam.
 pub struct HlsSink {
     queue: PacketQueue,
+    crashes: Arc<Crashes>,
     done: Receiver<()>,
 }
 
@@ -55,15 +57,21 @@ impl HlsSink {
         let folder = Folder::open(dir, program_epoch_ms, fragmenter.part_target())?;
         let queue = PacketQueue::new(QUEUE, QUEUE_BYTES);
         let (done, finished) = channel();
+        let crashes = Arc::new(Crashes::default());
         let input = queue.clone();
-        let packager = Packager { fragmenter, folder, healthy: false, failures: 0, on_event };
+        let packager = Packager { fragmenter, folder, healthy: false, failures: 0, crashes: Arc::clone(&crashes), on_event };
         spawn_thread("hls", move || packager.run(&input, &done))?;
-        Ok(Self { queue, done: finished })
+        Ok(Self { queue, crashes, done: finished })
     }
 
     /// Adds a packet. Never blocks; any thread.
     pub fn push(&self, packet: Arc<Packet>) {
         self.queue.push(packet);
+    }
+
+    /// How often its thread crashed, and went on behind a seam, since this was last asked.
+    pub fn take_crashes(&self) -> u32 {
+        self.crashes.take()
     }
 
     /// Ends the stream: the last segment, and the mark that no more will come. Blocks for at most `limit`.
@@ -88,12 +96,21 @@ struct Packager<F> {
     /// The last part is on the disk and listed.
     healthy: bool,
     failures: u32,
+    crashes: Arc<Crashes>,
     on_event: F,
 }
 
 impl<F: Fn(FileEvent)> Packager<F> {
     fn run(mut self, queue: &PacketQueue, done: &Sender<()>) {
-        if let Err(error) = self.package(queue) {
+        let crashes = Arc::clone(&self.crashes);
+        let ended = crashes.outlive(|again| {
+            if again {
+                self.fragmenter.begin_anew()?;
+                self.folder.begin_anew();
+            }
+            self.package(queue)
+        });
+        if let Err(error) = ended {
             tracing::warn!(%error, "HLS ends");
             (self.on_event)(FileEvent::Failed { reason: error.to_string() });
         }
@@ -118,6 +135,7 @@ impl<F: Fn(FileEvent)> Packager<F> {
                 Taken::Closed => break,
             };
             if let Some(fragment) = fragment {
+                failpoint!("hls.fragment");
                 self.add(&fragment)?;
             }
         }

@@ -14,6 +14,7 @@ use publish::{Ended, Slow};
 use stallcast_clock::Backoff;
 use stallcast_media::queue::PacketQueue;
 use stallcast_media::{Pts, StreamConfig};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -140,7 +141,23 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
         }
     }
 
+    /// Until stopped. A crash is told and costs the session, not the destination: the next one is dialled.
     pub fn run(mut self) {
+        let mut crashed = false;
+        while catch_unwind(AssertUnwindSafe(|| self.run_once(crashed))).is_err() {
+            tracing::error!(host = self.target.host(), "the thread of a destination crashed; starting again");
+            crashed = true;
+            std::thread::sleep(TURN);
+        }
+    }
+
+    fn run_once(&mut self, crashed: bool) {
+        if crashed {
+            (self.on_event)(SinkEvent::Restarted);
+            self.lose("crashed");
+            let wait = self.backoff.next_wait();
+            self.pause(wait);
+        }
         let refused = self.keep_alive();
         self.figure(|f| f.phase = if refused.is_some() { LinkPhase::Refused } else { LinkPhase::Closed });
         if let Some(status) = refused {

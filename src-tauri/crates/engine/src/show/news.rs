@@ -1,6 +1,7 @@
 //! What sinks and encoders tell a show, and what it makes of it: state, health, the next file.
 
 use super::{Decider, Show};
+use crate::encode::Sink;
 use crate::relay::Replaced;
 use crate::timing;
 use stallcast_broadcast::{FileEvent, Refusal, SinkEvent};
@@ -57,6 +58,20 @@ impl Show {
                 Origin::Encoder(replaced) => self.take_replaced(replaced),
             }
         }
+        self.tell_crashes();
+    }
+
+    /// A sink that writes files goes on after a crash of its thread, in the next part or behind a seam.
+    fn tell_crashes(&self) {
+        let (mut record, mut hls) = (0, 0);
+        self.outlets.for_each(|sink| match sink {
+            Sink::Recording(sink) => record += sink.take_crashes(),
+            Sink::Hls(sink) => hls += sink.take_crashes(),
+            Sink::Rtmp(_) => {}
+        });
+        for (part, crashes) in [("record", record), ("hls", hls)] {
+            (0..crashes).for_each(|_| self.hub.part_restarted(part));
+        }
     }
 
     /// The sinks read it from the packets; here it is for those that come later, and for people.
@@ -84,6 +99,10 @@ impl Show {
             }
             SinkEvent::Held => Some(health(HealthCode::DestinationHeld)),
             SinkEvent::Slow => Some(health(HealthCode::DestinationSlow)),
+            SinkEvent::Restarted => {
+                self.hub.part_restarted(&format!("rtmp:{}", link.id));
+                None
+            }
         };
         if let Some(health) = health {
             self.hub.health(health);

@@ -5,6 +5,7 @@ use super::super::socket::wait;
 use super::live::{Live, OUT, Trouble};
 use super::{AGE, LOOK_EACH, Link, TURN};
 use crate::SinkEvent;
+use stallcast_clock::failpoint;
 use stallcast_media::{Packet, Track, VideoConfig};
 use std::time::{Duration, Instant};
 
@@ -91,6 +92,7 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
             }
             if looked.elapsed() >= LOOK_EACH {
                 looked = Instant::now();
+                failpoint!("rtmp.look");
                 live.progress();
                 self.look(&mut live);
                 if live.quiet_since.elapsed() >= STUCK {
