@@ -164,10 +164,9 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
             if !goodbye
                 && live.pending() < OUT
                 && let (Some(packet), Some(origin)) = (self.feed.next(Duration::ZERO), self.feed.origin())
+                && live.give(&packet, origin).is_err()
             {
-                if live.give(&packet, origin).is_err() {
-                    break;
-                }
+                break;
             }
             if live.send().is_err() || live.receive().is_err() {
                 break;
