@@ -9,7 +9,7 @@ const TOO_FAR: Duration = Duration::from_millis(400);
 const CLOSE: Duration = Duration::from_millis(250);
 /// Throughput is measured over so long.
 const WINDOW: Duration = Duration::from_secs(2);
-/// A link that has been full for so long is known: everything it could carry was there to be carried.
+/// What a link carries is known from so long a time of being full: everything it could carry was there to be carried.
 const KNOWN: Duration = Duration::from_millis(800);
 /// Between two steps down: a lower rate comes out of the encoder's look-ahead and the send buffer about a second later.
 const FALL_AGAIN: Duration = Duration::from_millis(1500);
@@ -65,8 +65,6 @@ struct StepDown {
     at: Instant,
     /// The rate before it, kbit/s.
     from: u32,
-    /// It was measured on a full link.
-    known: bool,
 }
 
 /// Has a link a say?
@@ -116,10 +114,11 @@ impl Lane {
         self.kbps_from(self.delivered.front()?, WINDOW / 2)
     }
 
-    /// What it carries at most, kbit/s; `None` before that is known.
+    /// What it carries at most, kbit/s, of late; `None` before that is known.
     fn most_kbps(&self) -> Option<f64> {
-        let since = self.full_since?;
-        self.kbps_from(self.delivered.iter().find(|(at, _)| *at >= since)?, KNOWN).filter(|kbps| *kbps > 0.0)
+        let (since, now) = (self.full_since?, self.delivered.back()?.0);
+        let from = self.delivered.iter().rfind(|(at, _)| now.duration_since(*at) >= KNOWN)?;
+        if from.0 < since { None } else { self.kbps_from(from, KNOWN).filter(|kbps| *kbps > 0.0) }
     }
 
     fn kbps_from(&self, (from, first): &(Instant, u64), at_least: Duration) -> Option<f64> {
@@ -237,7 +236,7 @@ impl Congestion {
         }
         let lane = self.lanes.get(link);
         let most = lane.and_then(Lane::most_kbps);
-        self.step_down = Some(StepDown { link, at: now, from: self.kbps, known: most.is_some() });
+        self.step_down = Some(StepDown { link, at: now, from: self.kbps });
         let carried = most.or_else(|| lane?.carried_kbps());
         let fits = carried.map_or(f64::from(self.kbps) * 0.7, |all| self.share(all));
         // Never up on the way down, and never less than a tenth.
@@ -245,13 +244,11 @@ impl Congestion {
         self.climbed = None;
     }
 
-    /// The step down was measured over a time in which the link was not full yet, which is too much. Once it is known what it
-    /// carries, that holds: the encoder need not have answered for it.
+    /// A step down may have been measured over a time in which the link was not full yet, or carried more. Where it is known to
+    /// carry less than it is given, the encoder need not have answered first.
     fn correct(&mut self, link: usize) {
         let most = self.lanes.get(link).and_then(Lane::most_kbps);
-        let step = self.step_down.as_mut().filter(|step| step.link == link && !step.known);
-        if let (Some(step), Some(most)) = (step, most) {
-            step.known = true;
+        if let Some(most) = most.filter(|most| *most < f64::from(self.kbps + self.audio_kbps)) {
             self.lower(self.share(most).min(f64::from(self.kbps)));
         }
     }
@@ -351,6 +348,15 @@ mod tests {
         assert!((250..=530).contains(&kbps), "settled at {kbps}");
         let (_, kbps) = link.run(20, 6000.0);
         assert_eq!(kbps, 2500, "the full rate is back within 20 s");
+    }
+
+    #[test]
+    fn a_link_that_gets_worse_while_it_is_full_is_followed_at_once() {
+        let mut link = Simulated::new();
+        link.run(5, 6000.0);
+        link.run(2, 2628.0 * 0.6);
+        let (farthest, _) = link.run(10, 2628.0 * 0.25);
+        assert!(farthest <= Duration::from_millis(5500), "{farthest:?}: most of it waited before");
     }
 
     #[test]
