@@ -1,9 +1,12 @@
 //! The open problems of the machinery, newest first. Good news closes the problem it answers and leaves after a while;
-//! warnings that have no such answer leave when they stop being repeated.
+//! warnings that have no such answer leave when they stop being repeated. What a state of the media process shows to be well
+//! again is no problem any more either.
 
 use crate::view::HealthView;
+use stallcast_engine::protocol::{LinkState, State};
 use stallcast_media::{Health, HealthCode};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::PathBuf;
 
 /// Entries kept.
 pub const MOST: usize = 20;
@@ -168,11 +171,47 @@ impl HealthBoard {
         self.entries.retain(|e| e.subject != "show");
     }
 
-    /// Forgets the problems of destinations, recording and clean feed: the show they belonged to is over.
+    /// Forgets the problems of destinations, files and power: the show they belonged to is over, and nobody looks after
+    /// them any more.
     pub fn show_over(&mut self) {
-        let over =
-            |subject: &str| subject.starts_with("link:") || subject.starts_with("slow:") || matches!(subject, "recording" | "clean_feed");
+        let over = |subject: &str| {
+            subject.starts_with("link:")
+                || subject.starts_with("slow:")
+                || matches!(subject, "recording" | "clean_feed" | "viewers" | "power")
+        };
         self.entries.retain(|e| !over(&e.subject));
+    }
+
+    /// Forgets the problems of camera and microphone: the media process that told them is gone, and the next one tells its own.
+    pub fn engine_restarted(&mut self) {
+        self.close(|subject| matches!(subject, "camera" | "mic"));
+    }
+
+    /// Closes what no good news will answer, because things stand well again in another way: a device that was chosen
+    /// anew, an address that a new process pushes to, a file that is written again. `before` is what the same process said
+    /// last. True if something went.
+    pub fn follow(&mut self, before: Option<&State>, now: &State) -> bool {
+        let named = |pick: fn(&State) -> &str| before.is_some_and(|before| pick(before) != pick(now)) && !pick(now).is_empty();
+        let written = |pick: fn(&State) -> &Option<PathBuf>| pick(now).is_some() && before.is_none_or(|before| pick(before) != pick(now));
+        let (camera, mic) = (named(|state| &state.camera), named(|state| &state.mic));
+        let (recording, clean_feed) = (written(|state| &state.recording), written(|state| &state.clean_feed));
+        let viewers = now.hls && before.is_none_or(|before| !before.hls);
+        let hosts = accepted_hosts(before, now);
+        self.close(|subject| match subject {
+            "camera" => camera,
+            "mic" => mic,
+            "recording" => recording,
+            "clean_feed" => clean_feed,
+            "viewers" => viewers,
+            _ => subject.strip_prefix("link:").is_some_and(|host| hosts.contains(host)),
+        })
+    }
+
+    /// Forgets the open problems with these subjects; true if there was one. Good news stays its time.
+    fn close(&mut self, over: impl Fn(&str) -> bool) -> bool {
+        let before = self.entries.len();
+        self.entries.retain(|e| e.level == Level::Good || !over(&e.subject));
+        self.entries.len() != before
     }
 
     /// For windows.
@@ -194,6 +233,16 @@ impl HealthBoard {
     }
 }
 
+/// Where a link publishes now and did not before, and no other link to the same host is in trouble: they share an entry.
+fn accepted_hosts<'a>(before: Option<&State>, now: &'a State) -> BTreeSet<&'a str> {
+    let published =
+        |id: &str| before.is_some_and(|before| before.links.iter().any(|link| link.id == id && link.state == LinkState::Publishing));
+    let is_well =
+        |host: &str| now.links.iter().all(|link| link.host != host || matches!(link.state, LinkState::Publishing | LinkState::Closed));
+    let begun = now.links.iter().filter(|link| link.state == LinkState::Publishing && !published(&link.id));
+    begun.map(|link| link.host.as_str()).filter(|host| is_well(host)).collect()
+}
+
 /// The stable word of a health code.
 #[must_use]
 pub fn word(code: HealthCode) -> String {
@@ -203,6 +252,7 @@ pub fn word(code: HealthCode) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use stallcast_engine::protocol::LinkStatus;
 
     #[test]
     fn good_news_closes_its_problem_and_leaves() {
@@ -217,6 +267,84 @@ mod tests {
         assert_eq!(codes(&board), [pair("destination_lost", "bad")], "an open problem stays until it is answered");
         board.show_over();
         assert!(board.view().is_empty());
+    }
+
+    fn state(links: &[(&str, LinkState)]) -> State {
+        let link = |(id, state): &(&str, LinkState)| LinkStatus {
+            id: (*id).to_owned(),
+            host: id.trim_end_matches(char::is_numeric).to_owned(),
+            state: *state,
+            bytes_sent: 0,
+            reconnects: 0,
+            dropped: 0,
+            behind_ms: 0,
+        };
+        State { camera: "cam".to_owned(), mic: "mic".to_owned(), links: links.iter().map(link).collect(), ..crate::hub::silent_state() }
+    }
+
+    fn board(codes: &[HealthCode]) -> HealthBoard {
+        let mut board = HealthBoard::default();
+        for code in codes {
+            board.take(&Health::new(*code).with("host", "a"), 0);
+        }
+        board
+    }
+
+    fn codes(board: &HealthBoard) -> Vec<String> {
+        board.view().into_iter().map(|h| h.code).collect()
+    }
+
+    #[test]
+    fn what_stands_well_again_in_another_way_closes_its_problem_alone() {
+        use HealthCode as H;
+        use LinkState::{Connecting, Publishing};
+        let all = [H::CameraLost, H::MicLost, H::DestinationUnreachable, H::RecordingFailed, H::CleanFeedStopped, H::ViewersLost];
+        let file = |name: &str| Some(PathBuf::from(name));
+        let before = State { recording: file("a.mp4"), ..state(&[("a", Connecting)]) };
+        let again = |change: fn(&mut State)| {
+            let mut now = before.clone();
+            change(&mut now);
+            let mut board = board(&all);
+            let went = board.follow(Some(&before), &now);
+            let left = codes(&board);
+            assert_eq!(went, left.len() < all.len());
+            all.map(super::word).into_iter().filter(|code| !left.contains(code)).collect::<Vec<_>>()
+        };
+        assert!(again(|s| s.muted = true).is_empty());
+        assert!(again(|s| (s.camera.clear(), s.mic.clear()).0).is_empty(), "nothing is opened yet");
+        assert_eq!(again(|s| s.camera = "other".to_owned()), ["camera_lost"]);
+        assert_eq!(again(|s| s.mic = "other".to_owned()), ["mic_lost"]);
+        assert_eq!(again(|s| s.links[0].state = Publishing), ["destination_unreachable"]);
+        assert!(again(|s| s.recording = None).is_empty());
+        assert_eq!(again(|s| s.recording = Some(PathBuf::from("b.mp4"))), ["recording_failed"]);
+        assert_eq!(again(|s| s.clean_feed = Some(PathBuf::from("b.mp4"))), ["clean_feed_stopped"]);
+        assert_eq!(again(|s| s.hls = true), ["viewers_lost"]);
+        let told_after = State { hls: true, ..state(&[("a", Publishing)]) };
+        let mut board = board(&all);
+        assert!(!board.follow(Some(&told_after), &told_after), "a state from before the loss answers nothing");
+        board.follow(None, &told_after);
+        assert_eq!(codes(&board).len(), all.len() - 2, "the first state of a process is news");
+    }
+
+    #[test]
+    fn a_destination_is_well_when_all_of_its_host_are_and_its_good_news_stays() {
+        use LinkState::{Publishing, Reconnecting, Refused};
+        let mut refused = board(&[HealthCode::DestinationRefused]);
+        let (before, now) = (state(&[("a1", Reconnecting), ("a2", Refused)]), state(&[("a1", Publishing), ("a2", Refused)]));
+        assert!(!refused.follow(Some(&before), &now), "the other one is still refused");
+        let mut back = board(&[HealthCode::DestinationBack]);
+        assert!(!back.follow(Some(&state(&[("a", Reconnecting)])), &state(&[("a", Publishing)])));
+        assert_eq!(codes(&back), ["destination_back"]);
+    }
+
+    #[test]
+    fn with_the_show_its_problems_end_and_with_the_media_process_those_of_its_devices() {
+        use HealthCode as H;
+        let mut board = board(&[H::CameraLost, H::MicLost, H::BatteryLow, H::ViewersLost, H::CleanFeedFailed, H::RecordingStopped]);
+        board.show_over();
+        assert_eq!(codes(&board), ["mic_lost", "camera_lost"], "the camera is still gone");
+        board.engine_restarted();
+        assert!(codes(&board).is_empty());
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub(crate) struct Picture {
     pub overlay: Overlay,
     /// The media process has answered.
     pub open: bool,
+    /// It has not answered yet, but its news have begun: the problems of devices in the list are its own.
+    pub met: bool,
     /// Pressed, and the media process has not said so yet.
     pub pressed: Option<Pressed>,
     pub recording_since_ms: Option<i64>,
@@ -32,6 +34,16 @@ pub(crate) struct Picture {
     pub preview_side: u32,
     /// Destinations whose last step on the platform the host has confirmed in this show.
     pub steps_done: BTreeSet<String>,
+}
+
+impl Picture {
+    /// Called before news are taken. What a media process said of its devices is over with the first news after it; what the
+    /// next one says stays.
+    fn meet(&mut self) {
+        if !self.open && !std::mem::replace(&mut self.met, true) {
+            self.health.engine_restarted();
+        }
+    }
 }
 
 /// A button that was pressed, until the media process confirms.
@@ -78,6 +90,7 @@ impl Hub {
                 configuration,
                 overlay: Overlay::default(),
                 open: false,
+                met: false,
                 pressed: None,
                 recording_since_ms: None,
                 lost_cpu_s: 0.0,
@@ -116,6 +129,7 @@ impl Hub {
     pub(crate) fn health(&self, health: Health, now_ms: i64) {
         let view = {
             let mut picture = self.picture();
+            picture.meet();
             picture.health.take(&health, now_ms);
             picture.health.view()
         };
@@ -144,6 +158,9 @@ impl Hub {
     pub(crate) fn take_state(&self, state: State, now_ms: i64) -> bool {
         let mut picture = self.picture();
         let changed = picture.state != state || !picture.open;
+        if changed {
+            self.follow_health(&mut picture, &state);
+        }
         if picture.state.recording.is_none() != state.recording.is_none() {
             picture.recording_since_ms = state.recording.as_ref().map(|_| now_ms);
         }
@@ -156,8 +173,21 @@ impl Hub {
             picture.pressed = None;
         }
         picture.open |= state.engine != EngineState::Idle;
+        picture.met &= !picture.open;
         picture.state = state;
         changed
+    }
+
+    /// The list of problems follows a state that changed, and the windows learn what went.
+    fn follow_health(&self, picture: &mut Picture, state: &State) {
+        let before = picture.health.view();
+        picture.meet();
+        let Picture { health, state: last, open, .. } = picture;
+        health.follow(open.then_some(&*last), state);
+        let after = health.view();
+        if before != after {
+            self.send(StudioEvent::Health(after));
+        }
     }
 
     pub(crate) fn take_stats(&self, stats: Stats) {
@@ -182,4 +212,62 @@ impl Hub {
 
 pub(crate) const fn on_air(state: EngineState) -> bool {
     matches!(state, EngineState::Starting | EngineState::Live | EngineState::Ending)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stallcast_media::HealthCode;
+
+    fn hub() -> Hub {
+        Hub::new(crate::sources::first_configuration("en"))
+    }
+
+    fn ready(camera: &str) -> State {
+        State { engine: EngineState::Ready, camera: camera.to_owned(), mic: "mic".to_owned(), ..silent_state() }
+    }
+
+    fn codes(hub: &Hub) -> Vec<String> {
+        hub.picture().health.view().into_iter().map(|h| h.code).collect()
+    }
+
+    #[test]
+    fn another_camera_closes_the_problem_of_the_lost_one_and_the_windows_are_told() {
+        let hub = hub();
+        hub.take_state(ready("cam"), 0);
+        hub.health(Health::new(HealthCode::CameraLost), 1);
+        let mut events = hub.events();
+        hub.take_state(State { muted: true, ..ready("cam") }, 2);
+        assert_eq!(codes(&hub), ["camera_lost"], "nothing that could have brought it back");
+        assert!(events.is_empty());
+        hub.take_state(ready("other"), 3);
+        assert!(codes(&hub).is_empty());
+        assert_eq!(events.try_recv().ok(), Some(StudioEvent::Health(vec![])));
+    }
+
+    #[test]
+    fn the_problems_of_devices_go_with_their_process_and_those_of_the_next_one_stay() {
+        let hub = hub();
+        // Twice: whatever was the last news before a death.
+        for at in [0, 10] {
+            hub.take_state(ready("cam"), at);
+            hub.health(Health::new(HealthCode::CameraLost), at + 1);
+            hub.picture().open = false;
+            hub.health(Health::new(HealthCode::MicLost), at + 2);
+            assert_eq!(codes(&hub), ["mic_lost"]);
+            hub.take_state(silent_state(), at + 3);
+            hub.take_state(ready("cam"), at + 4);
+            assert_eq!(codes(&hub), ["mic_lost"], "it was told by the process that runs now");
+            hub.picture().open = false;
+            hub.take_state(silent_state(), at + 5);
+            assert!(codes(&hub).is_empty());
+        }
+        hub.take_state(ready("cam"), 20);
+        hub.picture().open = false;
+        hub.take_state(ready("cam"), 21);
+        hub.health(Health::new(HealthCode::CameraLost), 22);
+        hub.picture().open = false;
+        hub.take_state(ready("cam"), 23);
+        assert!(codes(&hub).is_empty(), "one state is enough");
+    }
 }
