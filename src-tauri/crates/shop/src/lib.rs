@@ -39,5 +39,5 @@ mod undo;
 mod wire;
 
 pub use error::ShopError;
-pub use running::{Ready, RunningShop, ShopOptions, run, start};
+pub use running::{Ready, RunningShop, ShopOptions, is_running, run, start};
 pub use shop::Counters;

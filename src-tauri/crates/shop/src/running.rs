@@ -22,6 +22,11 @@ use tokio_util::sync::CancellationToken;
 
 /// Longest wait for running requests at the end. The whole end takes at most twice this.
 const END_LIMIT: Duration = Duration::from_millis(800);
+const LOCK: &str = "shop.lock";
+const ADDRESS: &str = "shop.json";
+/// Who looks whether a shop runs ([`is_running`]) holds the lock for an instant: it is tried so often, so far apart.
+const LOCK_TRIES: u32 = 5;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// Where the shop lives and listens.
 #[derive(Debug, Clone)]
@@ -46,6 +51,14 @@ pub struct Ready {
 struct Address<'a> {
     url: &'a str,
     pid: u32,
+}
+
+/// Does a shop run on this folder now? Asks the lock, which the system frees however its holder ends: `shop.json` may have
+/// been left by one that was cut off.
+#[must_use]
+pub fn is_running(data: &Path) -> bool {
+    // Shared: two that look at the same time do not take each other for a shop.
+    File::open(data.join(LOCK)).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 /// Runs the shop until `cancel`, SIGTERM or SIGINT. Calls `ready` once when it listens. Needs a tokio runtime.
@@ -76,7 +89,13 @@ pub async fn start(options: ShopOptions, clock: Arc<dyn Clock>) -> Result<Runnin
         move |source| ShopError::DataUnwritable { path, source }
     };
     files::create_folder(&data).map_err(unwritable(&data))?;
-    let lock = lock(&data)?;
+    let lock = lock(&data).await?;
+    let address_path = data.join(ADDRESS);
+    // While the lock is held, this file is its holder's: one that was cut off may have left its own.
+    match std::fs::remove_file(&address_path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(unwritable(&address_path)(e)),
+        _ => {}
+    }
     let listener = TcpListener::bind(listen).await.map_err(|source| match source.kind() {
         std::io::ErrorKind::AddrInUse => ShopError::PortInUse { address: listen },
         _ => ShopError::AddressUnusable { address: listen, source },
@@ -106,7 +125,6 @@ pub async fn start(options: ShopOptions, clock: Arc<dyn Clock>) -> Result<Runnin
     shop.tasks.spawn("live", live::follow(Arc::clone(&shop.live), cancel.clone()));
     let server = tokio::spawn(serve::serve(listener, routes::router(&shop), Arc::clone(&shop), cancel.clone(), END_LIMIT));
     let url = format!("http://{}", reachable(address));
-    let address_path = data.join("shop.json");
     let json = serde_json::to_vec(&Address { url: &url, pid: std::process::id() }).map_err(ShopError::internal)?;
     files::replace(&address_path, &json).map_err(unwritable(&address_path))?;
     tracing::info!(%address, "the shop listens");
@@ -132,13 +150,18 @@ fn reachable(bound: SocketAddr) -> SocketAddr {
     }
 }
 
-fn lock(data: &Path) -> Result<File, ShopError> {
-    let path = data.join("shop.lock");
+async fn lock(data: &Path) -> Result<File, ShopError> {
+    let path = data.join(LOCK);
     let file = files::create_private(&path).map_err(|source| ShopError::DataUnwritable { path: path.clone(), source })?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(ShopError::AlreadyRunning { path: data.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(ShopError::DataUnwritable { path, source }),
+    let mut tries = 1;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if tries < LOCK_TRIES => tokio::time::sleep(LOCK_PAUSE).await,
+            Err(TryLockError::WouldBlock) => return Err(ShopError::AlreadyRunning { path: data.to_owned() }),
+            Err(TryLockError::Error(source)) => return Err(ShopError::DataUnwritable { path, source }),
+        }
+        tries += 1;
     }
 }
 

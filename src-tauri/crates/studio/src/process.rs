@@ -7,7 +7,7 @@ mod os;
 #[path = "process_other.rs"]
 mod os;
 
-pub(crate) use os::{become_program, hide_console, ignore_hangup, kill, leave_session, shut_down_signal, terminate};
+pub(crate) use os::{Stranger, become_program, hide_console, ignore_hangup, leave_session, shut_down_signal, terminate};
 
 /// Set for children: they leave the session of the terminal, so that Ctrl-C and closing it do not reach them.
 pub(crate) const CHILD_MARK: &str = "STALLCAST_CHILD";

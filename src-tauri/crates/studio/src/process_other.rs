@@ -1,15 +1,37 @@
 //! Processes where there are no Unix signals: the shop ends when it is killed; its database is safe at any instant.
 
-/// Asks a process to end.
+/// Asks a child to end.
 pub(crate) fn terminate(pid: u32) {
     kill(pid);
 }
 
-/// Ends a process at once.
-pub(crate) fn kill(pid: u32) {
+fn kill(pid: u32) {
     let ended = std::process::Command::new("taskkill").args(["/F", "/PID", &pid.to_string()]).output();
     if let Err(e) = ended {
         tracing::warn!(pid, error = %e, "cannot end a process");
+    }
+}
+
+/// A process that is not our child, by its number.
+#[derive(Debug)]
+pub(crate) struct Stranger {
+    pid: u32,
+}
+
+impl Stranger {
+    /// The process that has this number now.
+    pub(crate) fn of(pid: u32) -> Option<Self> {
+        Some(Self { pid })
+    }
+
+    /// Asks it to end.
+    pub(crate) fn terminate(&self) {
+        kill(self.pid);
+    }
+
+    /// Ends it at once.
+    pub(crate) fn kill(&self) {
+        kill(self.pid);
     }
 }
 

@@ -2,10 +2,10 @@
 
 use crate::error::StudioError;
 use crate::private_file;
-use crate::process;
+use crate::process::{self, Stranger};
 use serde::{Deserialize, Serialize};
 use stallcast_clock::{Backoff, Tasks};
-use stallcast_shop::ShopError;
+use stallcast_shop::{ShopError, is_running};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -58,17 +58,23 @@ impl ShopAddress {
         matches!(tokio::time::timeout(PROBE_LIMIT, ask).await, Ok(Some(())))
     }
 
-    async fn connects(&self) -> bool {
-        match self.socket() {
-            Some(socket) => matches!(tokio::time::timeout(PROBE_LIMIT, TcpStream::connect(socket)).await, Ok(Ok(_))),
-            None => false,
-        }
+    /// The shop that runs on this folder now, and its process. A file that was left by one that was cut off names nobody.
+    fn find(data: &Path) -> Option<(Self, Stranger)> {
+        let address = Self::read(data)?;
+        // First the process, then whether it is the shop: whatever gets its number later is not meant.
+        let process = Stranger::of(address.pid)?;
+        // While the lock is held, the file is its holder's.
+        (is_running(data) && Self::read(data).as_ref() == Some(&address)).then_some((address, process))
     }
 
-    /// The shop that runs on this folder now.
+    /// The shop that runs on this folder now and answers.
     pub(crate) async fn running(data: &Path) -> Option<Self> {
-        let address = Self::read(data)?;
-        address.answers().await.then_some(address)
+        Self::answering(data).await.map(|(address, _)| address)
+    }
+
+    async fn answering(data: &Path) -> Option<(Self, Stranger)> {
+        let found = Self::find(data)?;
+        found.0.answers().await.then_some(found)
     }
 }
 
@@ -92,7 +98,7 @@ pub(crate) struct ShopStart {
 
 enum Running {
     Ours(Box<Child>),
-    Found,
+    Found(Stranger),
 }
 
 impl ShopProcess {
@@ -101,8 +107,8 @@ impl ShopProcess {
     /// # Errors
     /// `port_in_use` for an address asked for; otherwise what the shop itself says, or `shop_down`.
     pub(crate) async fn start(start: ShopStart, tasks: &Tasks, restarted: mpsc::Sender<()>) -> Result<Self, StudioError> {
-        let (running, address) = match ShopAddress::running(&start.data).await {
-            Some(address) => (Running::Found, address),
+        let (running, address) = match ShopAddress::answering(&start.data).await {
+            Some((address, process)) => (Running::Found(process), address),
             None => begin(&start).await?,
         };
         let (address_tx, address_rx) = watch::channel(address);
@@ -196,7 +202,8 @@ async fn spawn(start: &ShopStart, listen: SocketAddr) -> Result<(Running, ShopAd
     let read = tokio::time::timeout(START_LIMIT, BufReader::new(stdout.take(64 << 10)).read_line(&mut line)).await;
     let failure = match (read, serde_json::from_str::<FirstLine>(&line)) {
         (Ok(Ok(_)), Ok(FirstLine::Ready { url })) => {
-            return Ok((Running::Ours(Box::new(child)), ShopAddress { url: url.trim_end_matches('/').to_owned(), pid }));
+            let address = ShopAddress { url: url.trim_end_matches('/').to_owned(), pid };
+            return Ok((Running::Ours(Box::new(child)), address));
         }
         (Ok(Ok(_)), Ok(FirstLine::Error { code, params })) => {
             params.iter().fold(StudioError::new(code), |e, (name, value)| e.with(name, value))
@@ -224,16 +231,18 @@ async fn supervise(
         let now = address.borrow().clone();
         tokio::select! {
             biased;
-            () = stop.cancelled() => return end(&mut running, &now).await,
+            () = stop.cancelled() => return end(&mut running, &start.data).await,
             () = detach.cancelled() => return,
-            why = gone(&mut running, &now) => tracing::warn!(pid = now.pid, why, "the local shop ended; starting it again"),
+            why = gone(&mut running, &now, &start.data) => tracing::warn!(pid = now.pid, why, "the local shop ended; starting it again"),
         }
-        if let Running::Ours(child) = &mut running {
-            // It may hang rather than be dead; the port must be free for its successor.
-            let _ = child.start_kill();
-            let _ = child.wait().await;
-        } else {
-            process::kill(now.pid);
+        // It may hang rather than be dead; the port must be free for its successor.
+        match &mut running {
+            Running::Ours(child) => {
+                let _ = child.start_kill();
+                let _ = child.wait().await;
+            }
+            Running::Found(process) if is_running(&start.data) => process.kill(),
+            Running::Found(_) => {}
         }
         let again = ShopStart { listen: now.socket().or(start.listen), ..start.clone() };
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5), u64::from(now.pid));
@@ -261,7 +270,7 @@ async fn supervise(
 }
 
 /// Returns when the shop is dead or hangs, with the reason.
-async fn gone(running: &mut Running, address: &ShopAddress) -> &'static str {
+async fn gone(running: &mut Running, address: &ShopAddress, data: &Path) -> &'static str {
     let hangs = async {
         let mut silent = 0;
         loop {
@@ -277,42 +286,55 @@ async fn gone(running: &mut Running, address: &ShopAddress) -> &'static str {
             Running::Ours(child) => {
                 let _ = child.wait().await;
             }
-            // Not our child: nobody tells us, so its port is asked.
-            Running::Found => {
-                while address.connects().await {
-                    tokio::time::sleep(PROBE_EVERY).await;
-                }
-            }
+            Running::Found(_) => freed(data).await,
         }
         "dead"
     };
     tokio::select! { why = hangs => why, why = dead => why }
 }
 
-async fn end(running: &mut Running, address: &ShopAddress) {
-    process::terminate(address.pid);
-    let ended = async {
-        match running {
-            Running::Ours(child) => {
-                let _ = child.wait().await;
+/// Returns when the lock is free. The shop is not our child: nobody tells us that it ended.
+async fn freed(data: &Path) {
+    while is_running(data) {
+        tokio::time::sleep(PROBE_EVERY).await;
+    }
+}
+
+async fn end(running: &mut Running, data: &Path) {
+    let late = match running {
+        Running::Ours(child) => {
+            if let Some(pid) = child.id() {
+                process::terminate(pid);
             }
-            Running::Found => {
-                while address.connects().await {
-                    tokio::time::sleep(PROBE_EVERY).await;
-                }
+            tokio::time::timeout(STOP_LIMIT, child.wait()).await.is_err()
+        }
+        Running::Found(process) => {
+            if is_running(data) {
+                process.terminate();
+            }
+            tokio::time::timeout(STOP_LIMIT, freed(data)).await.is_err()
+        }
+    };
+    if !late {
+        return;
+    }
+    tracing::warn!("the local shop did not end when asked; it is killed");
+    let killed = async {
+        match running {
+            Running::Ours(child) => drop(child.kill().await),
+            Running::Found(process) => {
+                process.kill();
+                freed(data).await;
             }
         }
     };
-    if tokio::time::timeout(STOP_LIMIT, ended).await.is_err() {
-        tracing::warn!(pid = address.pid, "the local shop did not end when asked");
-        process::kill(address.pid);
-    }
+    let _ = tokio::time::timeout(STOP_LIMIT, killed).await;
 }
 
 /// Ends a shop that no app looks after any more.
 pub(crate) async fn end_orphan(data: &Path) -> Option<Arc<ShopAddress>> {
-    let address = ShopAddress::running(data).await?;
-    end(&mut Running::Found, &address).await;
+    let (address, process) = ShopAddress::find(data)?;
+    end(&mut Running::Found(process), data).await;
     Some(Arc::new(address))
 }
 
@@ -342,6 +364,40 @@ pub(crate) fn start_error(e: &ShopError, listen: SocketAddr, data: &Path) -> Stu
 mod tests {
     use super::*;
     use crate::messages::Language;
+
+    /// Answers whatever it is asked as a shop would.
+    #[cfg(target_os = "linux")]
+    async fn answer_all(listener: tokio::net::TcpListener) {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_file_left_by_a_shop_that_was_cut_off_ends_no_other_process() {
+        let dir = tempfile::tempdir().expect("dir");
+        let data = dir.path();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("port");
+        let url = format!("http://{}", listener.local_addr().expect("address"));
+        let answering = tokio::spawn(answer_all(listener));
+        let mut other = std::process::Command::new("sleep").arg("600").spawn().expect("process");
+        let left = serde_json::json!({ "url": url, "pid": other.id() });
+        std::fs::write(data.join("shop.json"), left.to_string()).expect("file");
+        let lock = std::fs::File::create(data.join("shop.lock")).expect("lock");
+
+        let (running, ended) = (ShopAddress::running(data).await, end_orphan(data).await);
+        let spared = other.try_wait().expect("wait").is_none();
+        // A shop that lives holds the lock.
+        lock.lock().expect("held");
+        let (held, process) = ShopAddress::answering(data).await.expect("a shop that runs");
+        assert_eq!(held.pid, other.id());
+        process.kill();
+        other.wait().expect("ended");
+        assert!(Stranger::of(held.pid).is_none());
+        assert!(running.is_none() && ended.is_none() && spared, "{running:?} {ended:?} {spared}");
+        answering.abort();
+    }
 
     #[test]
     fn every_reason_has_a_sentence_with_its_values() {
