@@ -42,6 +42,8 @@ pub struct ShopOptions {
 pub struct Ready {
     /// `http://127.0.0.1:PORT`, without a slash at the end.
     pub url: String,
+    /// The address it is bound to: whoever starts it again lets the same people in.
+    pub bound: SocketAddr,
     /// The file with the seller's token.
     pub token_path: PathBuf,
 }
@@ -50,6 +52,7 @@ pub struct Ready {
 #[derive(Serialize)]
 struct Address<'a> {
     url: &'a str,
+    bound: SocketAddr,
     pid: u32,
 }
 
@@ -125,12 +128,11 @@ pub async fn start(options: ShopOptions, clock: Arc<dyn Clock>) -> Result<Runnin
     shop.tasks.spawn("live", live::follow(Arc::clone(&shop.live), cancel.clone()));
     let server = tokio::spawn(serve::serve(listener, routes::router(&shop), Arc::clone(&shop), cancel.clone(), END_LIMIT));
     let url = format!("http://{}", reachable(address));
-    let json = serde_json::to_vec(&Address { url: &url, pid: std::process::id() }).map_err(ShopError::internal)?;
+    let json = serde_json::to_vec(&Address { url: &url, bound: address, pid: std::process::id() }).map_err(ShopError::internal)?;
     files::replace(&address_path, &json).map_err(unwritable(&address_path))?;
     tracing::info!(%address, "the shop listens");
     Ok(RunningShop {
-        ready: Ready { url, token_path },
-        address,
+        ready: Ready { url, bound: address, token_path },
         token,
         tool_token,
         shop,
@@ -169,7 +171,6 @@ async fn lock(data: &Path) -> Result<File, ShopError> {
 #[derive(Debug)]
 pub struct RunningShop {
     ready: Ready,
-    address: SocketAddr,
     token: String,
     tool_token: String,
     shop: Arc<Shop>,
@@ -190,7 +191,7 @@ impl RunningShop {
     /// The address it is bound to.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
-        self.address
+        self.ready.bound
     }
 
     /// The file with the seller's token.

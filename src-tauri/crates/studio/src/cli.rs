@@ -217,7 +217,9 @@ impl Caller {
             }
             let options = stallcast_shop::ShopOptions { data: self.data.clone(), listen };
             let ready = |ready: &stallcast_shop::Ready| {
-                terminal.line(&serde_json::json!({"type": "ready", "url": ready.url, "seller_token_file": ready.token_path}));
+                terminal.line(&serde_json::json!({
+                    "type": "ready", "url": ready.url, "bound": ready.bound, "seller_token_file": ready.token_path,
+                }));
             };
             match stallcast_shop::run(options, until_told(), ready).await {
                 Ok(()) => 0,

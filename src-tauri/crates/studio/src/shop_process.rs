@@ -12,7 +12,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -30,6 +30,9 @@ const HANGS_AFTER: u32 = 4;
 pub(crate) struct ShopAddress {
     /// `http://127.0.0.1:PORT`
     pub url: String,
+    /// What it is bound to, which may be more than this machine; an older shop does not say.
+    #[serde(default)]
+    pub bound: Option<SocketAddr>,
     /// Process.
     pub pid: u32,
 }
@@ -96,19 +99,41 @@ pub(crate) struct ShopStart {
     pub listen: Option<SocketAddr>,
 }
 
+impl ShopStart {
+    /// Does this shop listen where a person asked it to?
+    fn is_met_by(&self, shop: &ShopAddress) -> bool {
+        let (Some(wanted), Some(bound)) = (self.listen, shop.bound.or_else(|| shop.socket())) else { return true };
+        bound.ip() == wanted.ip() && (wanted.port() == 0 || bound.port() == wanted.port())
+    }
+
+    /// Where the next one listens after this shop: viewers come back to its port, and no fewer of them than it let in.
+    fn after(&self, shop: &ShopAddress) -> SocketAddr {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let seen = shop.socket().or(self.listen).unwrap_or(any);
+        shop.bound.unwrap_or_else(|| SocketAddr::new(self.listen.unwrap_or(seen).ip(), seen.port()))
+    }
+}
+
 enum Running {
     Ours(Box<Child>),
     Found(Stranger),
 }
 
 impl ShopProcess {
-    /// Attaches to the shop of this folder or starts one, and keeps it alive. Each restart is told on `restarted`.
+    /// Attaches to the shop of this folder or starts one, and keeps it alive. One that listens elsewhere than a person asks
+    /// for is replaced. Each restart is told on `restarted`.
     ///
     /// # Errors
-    /// `port_in_use` for an address asked for; otherwise what the shop itself says, or `shop_down`.
+    /// `port_in_use` and `bad_address` for an address asked for; otherwise what the shop itself says, or `shop_down`.
     pub(crate) async fn start(start: ShopStart, tasks: &Tasks, restarted: mpsc::Sender<()>) -> Result<Self, StudioError> {
         let (running, address) = match ShopAddress::answering(&start.data).await {
-            Some((address, process)) => (Running::Found(process), address),
+            Some((address, process)) if start.is_met_by(&address) => (Running::Found(process), address),
+            Some((address, process)) => {
+                tracing::info!(found = %address.url, wanted = ?start.listen, "the shop that runs listens elsewhere; it is replaced");
+                can_listen(&start, &address).await?;
+                end(&mut Running::Found(process), &start.data).await;
+                begin(&start).await?
+            }
             None => begin(&start).await?,
         };
         let (address_tx, address_rx) = watch::channel(address);
@@ -145,12 +170,31 @@ impl ShopProcess {
 enum FirstLine {
     Ready {
         url: String,
+        #[serde(default)]
+        bound: Option<SocketAddr>,
     },
     Error {
         code: String,
         #[serde(default)]
         params: std::collections::BTreeMap<String, String>,
     },
+}
+
+/// Before a shop that runs is ended for another address: can that one be had?
+async fn can_listen(start: &ShopStart, running: &ShopAddress) -> Result<(), StudioError> {
+    let Some(listen) = start.listen else { return Ok(()) };
+    let error = match TcpListener::bind(listen).await {
+        Ok(_) => return Ok(()),
+        Err(e) if e.kind() == std::io::ErrorKind::AddrInUse => {
+            // The shop itself may be what is in the way.
+            if running.socket().is_some_and(|seen| seen.port() == listen.port()) {
+                return Ok(());
+            }
+            ShopError::PortInUse { address: listen }
+        }
+        Err(source) => ShopError::AddressUnusable { address: listen, source },
+    };
+    Err(start_error(&error, listen, &start.data))
 }
 
 async fn begin(start: &ShopStart) -> Result<(Running, ShopAddress), StudioError> {
@@ -201,8 +245,8 @@ async fn spawn(start: &ShopStart, listen: SocketAddr) -> Result<(Running, ShopAd
     let mut line = String::new();
     let read = tokio::time::timeout(START_LIMIT, BufReader::new(stdout.take(64 << 10)).read_line(&mut line)).await;
     let failure = match (read, serde_json::from_str::<FirstLine>(&line)) {
-        (Ok(Ok(_)), Ok(FirstLine::Ready { url })) => {
-            let address = ShopAddress { url: url.trim_end_matches('/').to_owned(), pid };
+        (Ok(Ok(_)), Ok(FirstLine::Ready { url, bound })) => {
+            let address = ShopAddress { url: url.trim_end_matches('/').to_owned(), bound, pid };
             return Ok((Running::Ours(Box::new(child)), address));
         }
         (Ok(Ok(_)), Ok(FirstLine::Error { code, params })) => {
@@ -244,12 +288,11 @@ async fn supervise(
             Running::Found(process) if is_running(&start.data) => process.kill(),
             Running::Found(_) => {}
         }
-        let again = ShopStart { listen: now.socket().or(start.listen), ..start.clone() };
+        let listen = start.after(&now);
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5), u64::from(now.pid));
         loop {
             // The port of a dead process can stay taken for a moment; `begin` would leave it, viewers would lose their page.
-            let listen = again.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
-            match spawn(&again, listen).await {
+            match spawn(&start, listen).await {
                 Ok((next, next_address)) => {
                     running = next;
                     address.send_replace(next_address);
@@ -365,9 +408,41 @@ mod tests {
     use super::*;
     use crate::messages::Language;
 
+    fn at(text: &str) -> SocketAddr {
+        text.parse().expect("address")
+    }
+
+    #[test]
+    fn a_shop_that_comes_back_lets_in_whom_it_let_in_before() {
+        let shop = |bound: Option<&str>| ShopAddress { url: "http://127.0.0.1:8080".to_owned(), bound: bound.map(at), pid: 1 };
+        let start = |listen: Option<&str>| ShopStart { data: PathBuf::new(), exe: PathBuf::new(), listen: listen.map(at) };
+        for (asked, bound, next) in [
+            (None, Some("0.0.0.0:8080"), "0.0.0.0:8080"),
+            (Some("0.0.0.0:0"), Some("0.0.0.0:8080"), "0.0.0.0:8080"),
+            (Some("127.0.0.1:0"), Some("127.0.0.1:8080"), "127.0.0.1:8080"),
+            // Shops of earlier versions do not say.
+            (Some("0.0.0.0:8080"), None, "0.0.0.0:8080"),
+            (Some("0.0.0.0:0"), None, "0.0.0.0:8080"),
+            (None, None, "127.0.0.1:8080"),
+        ] {
+            assert_eq!(start(asked).after(&shop(bound)), at(next), "{asked:?} {bound:?}");
+        }
+        for (asked, bound, is_met) in [
+            (None, Some("0.0.0.0:8080"), true),
+            (Some("0.0.0.0:0"), Some("0.0.0.0:8080"), true),
+            (Some("0.0.0.0:8080"), Some("0.0.0.0:8080"), true),
+            (Some("0.0.0.0:8081"), Some("0.0.0.0:8080"), false),
+            (Some("0.0.0.0:8080"), Some("127.0.0.1:8080"), false),
+            (Some("127.0.0.1:8080"), Some("0.0.0.0:8080"), false),
+            (Some("0.0.0.0:8080"), None, false),
+        ] {
+            assert_eq!(start(asked).is_met_by(&shop(bound)), is_met, "{asked:?} {bound:?}");
+        }
+    }
+
     /// Answers whatever it is asked as a shop would.
     #[cfg(target_os = "linux")]
-    async fn answer_all(listener: tokio::net::TcpListener) {
+    async fn answer_all(listener: TcpListener) {
         while let Ok((mut stream, _)) = listener.accept().await {
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
         }
@@ -378,11 +453,11 @@ mod tests {
     async fn a_file_left_by_a_shop_that_was_cut_off_ends_no_other_process() {
         let dir = tempfile::tempdir().expect("dir");
         let data = dir.path();
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("port");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("port");
         let url = format!("http://{}", listener.local_addr().expect("address"));
         let answering = tokio::spawn(answer_all(listener));
         let mut other = std::process::Command::new("sleep").arg("600").spawn().expect("process");
-        let left = serde_json::json!({ "url": url, "pid": other.id() });
+        let left = serde_json::json!({ "url": url, "bound": url.trim_start_matches("http://"), "pid": other.id() });
         std::fs::write(data.join("shop.json"), left.to_string()).expect("file");
         let lock = std::fs::File::create(data.join("shop.lock")).expect("lock");
 

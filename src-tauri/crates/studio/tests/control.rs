@@ -233,6 +233,37 @@ async fn a_shop_that_is_killed_comes_back_at_its_address_and_no_order_is_lost() 
     assert_eq!((&status["held"], &status["engine"], &status["shop"]), (&json!(false), &json!(null), &json!(null)), "{status}");
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shop_that_is_opened_to_the_network_is_so_at_once_and_after_its_death() {
+    let dir = tempfile::tempdir().expect("dir");
+    let data = dir.path();
+    // One that an earlier show left, for this machine only.
+    let mut left = Command::new(program());
+    left.args(["shop", "--listen", "127.0.0.1:0", "--data"]).arg(data).stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut left = left.spawn().expect("it starts");
+    let mut lines = BufReader::new(left.stdout.take().expect("piped")).lines();
+    assert!(lines.next_line().await.expect("readable").expect("a line").contains("\"bound\":\"127.0.0.1:"));
+
+    let small = ["--canvas", "180x320", "--fps", "10", "--video-kbps", "200"];
+    let mut live = Live::start(data, &[&["live", "--shop", "--listen", "0.0.0.0:0"], &small[..]].concat());
+    let url = live.line("ready").await["shop_url"].as_str().expect("url").to_owned();
+    assert!(tokio::time::timeout(LIMIT, left.wait()).await.expect("it makes room").expect("waited").success());
+    let port: u16 = url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("port");
+    // Every address of 127/8 is this machine; a shop bound to 127.0.0.1 answers at none of the others.
+    let from_outside = || tokio::net::TcpStream::connect(("127.0.0.2", port));
+    from_outside().await.expect("open to the network");
+
+    let file: Value = serde_json::from_slice(&std::fs::read(data.join("shop.json")).expect("shop.json")).expect("json");
+    let pid = file["pid"].as_i64().and_then(|pid| rustix::process::Pid::from_raw(i32::try_from(pid).ok()?)).expect("pid");
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("killed");
+    assert_eq!(live.line("health").await["code"], "shop_restarted");
+    from_outside().await.expect("open again");
+    let (_, output) = run(data, &["end"]).await;
+    assert_eq!(output.status.code(), Some(0));
+    assert!(tokio::time::timeout(LIMIT, live.child.wait()).await.expect("it ends").expect("waited").success());
+}
+
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_app_that_is_killed_leaves_show_and_shop_running_and_the_next_one_misses_nothing() {
