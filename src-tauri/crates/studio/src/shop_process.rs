@@ -139,9 +139,9 @@ impl ShopProcess {
         let (address_tx, address_rx) = watch::channel(address);
         let (done_tx, done_rx) = watch::channel(false);
         let (stop, detach) = (CancellationToken::new(), CancellationToken::new());
-        let (stopped, detached) = (stop.clone(), detach.clone());
+        let told = Told { stop: stop.clone(), detach: detach.clone(), closed: tasks.token() };
         tasks.spawn("shop", async move {
-            supervise(start, running, address_tx, restarted, stopped, detached).await;
+            supervise(start, running, address_tx, restarted, told).await;
             done_tx.send_replace(true);
         });
         Ok(Self { address: address_rx, stop, detach, done: done_rx })
@@ -222,11 +222,23 @@ async fn begin(start: &ShopStart) -> Result<(Running, ShopAddress), StudioError>
     Ok(started)
 }
 
+/// A shop that nobody looks after yet. Whatever ends the waiting for it (a window that is closed in its first moments) ends
+/// it too.
+struct Starting(Option<Box<Child>>);
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.start_kill();
+        }
+    }
+}
+
 async fn spawn(start: &ShopStart, listen: SocketAddr) -> Result<(Running, ShopAddress), StudioError> {
     let down = |detail: &dyn std::fmt::Display| StudioError::new("shop_down").with("detail", detail).retryable();
     let mut command = Command::new(&start.exe);
     process::hide_console(&mut command);
-    let mut child = command
+    let child = command
         .arg("shop")
         .arg("--data")
         .arg(&start.data)
@@ -240,6 +252,8 @@ async fn spawn(start: &ShopStart, listen: SocketAddr) -> Result<(Running, ShopAd
         .kill_on_drop(false)
         .spawn()
         .map_err(|e| down(&e))?;
+    let mut starting = Starting(Some(Box::new(child)));
+    let child = starting.0.as_mut().ok_or_else(|| down(&"no process"))?;
     let pid = child.id().unwrap_or_default();
     let stdout = child.stdout.take().ok_or_else(|| down(&"no output"))?;
     let mut line = String::new();
@@ -247,7 +261,8 @@ async fn spawn(start: &ShopStart, listen: SocketAddr) -> Result<(Running, ShopAd
     let failure = match (read, serde_json::from_str::<FirstLine>(&line)) {
         (Ok(Ok(_)), Ok(FirstLine::Ready { url, bound })) => {
             let address = ShopAddress { url: url.trim_end_matches('/').to_owned(), bound, pid };
-            return Ok((Running::Ours(Box::new(child)), address));
+            let child = starting.0.take().ok_or_else(|| down(&"no process"))?;
+            return Ok((Running::Ours(child), address));
         }
         (Ok(Ok(_)), Ok(FirstLine::Error { code, params })) => {
             params.iter().fold(StudioError::new(code), |e, (name, value)| e.with(name, value))
@@ -263,20 +278,26 @@ async fn spawn(start: &ShopStart, listen: SocketAddr) -> Result<(Running, ShopAd
     Err(failure)
 }
 
-async fn supervise(
-    start: ShopStart,
-    mut running: Running,
-    address: watch::Sender<ShopAddress>,
-    restarted: mpsc::Sender<()>,
+/// How the looking after a shop ends.
+struct Told {
     stop: CancellationToken,
     detach: CancellationToken,
-) {
+    /// The studio closed and neither stopped nor detached it: it was closing while this shop started, and knows of none.
+    closed: CancellationToken,
+}
+
+async fn supervise(start: ShopStart, mut running: Running, address: watch::Sender<ShopAddress>, restarted: mpsc::Sender<()>, told: Told) {
+    let Told { stop, detach, closed } = told;
     loop {
         let now = address.borrow().clone();
         tokio::select! {
             biased;
             () = stop.cancelled() => return end(&mut running, &start.data).await,
             () = detach.cancelled() => return,
+            () = closed.cancelled() => match &running {
+                Running::Ours(_) => return end(&mut running, &start.data).await,
+                Running::Found(_) => return,
+            },
             why = gone(&mut running, &now, &start.data) => tracing::warn!(pid = now.pid, why, "the local shop ended; starting it again"),
         }
         // It may hang rather than be dead; the port must be free for its successor.
@@ -306,6 +327,7 @@ async fn supervise(
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = detach.cancelled() => return,
+                () = closed.cancelled() => return,
                 () = tokio::time::sleep(wait) => {}
             }
         }
@@ -408,6 +430,9 @@ mod tests {
     use super::*;
     use crate::messages::Language;
 
+    #[cfg(unix)]
+    const LIMIT: Duration = Duration::from_secs(30);
+
     fn at(text: &str) -> SocketAddr {
         text.parse().expect("address")
     }
@@ -472,6 +497,63 @@ mod tests {
         assert!(Stranger::of(held.pid).is_none());
         assert!(running.is_none() && ended.is_none() && spared, "{running:?} {ended:?} {spared}");
         answering.abort();
+    }
+
+    #[cfg(unix)]
+    fn lives(pid: u32) -> bool {
+        let process = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).expect("number");
+        rustix::process::test_kill_process(process).is_ok()
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_shop_that_came_up_while_the_studio_closed_ends_with_it() {
+        let dir = tempfile::tempdir().expect("dir");
+        let data = dir.path();
+        let ready = r#"{"type":"ready","url":"http://127.0.0.1:9"}"#;
+        std::fs::write(data.join("shop"), format!("echo '{ready}'; exec sleep 600")).expect("script");
+        let start = ShopStart { data: data.to_owned(), exe: PathBuf::from("/bin/sh"), listen: None };
+        let (tasks, (told, _news)) = (Tasks::new(), mpsc::channel(1));
+        let pid = ShopProcess::start(start, &tasks, told).await.expect("ready").address().pid;
+        let ended = tasks.stop(LIMIT).await;
+        let lived = lives(pid);
+        if lived {
+            process::terminate(pid);
+        }
+        assert!(ended && !lived, "nobody stops it any more: {ended} {lived}");
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_shop_that_nobody_waits_for_any_more_ends() {
+        let dir = tempfile::tempdir().expect("dir");
+        let data = dir.path();
+        // The shell runs the file `shop` of the folder, which says nothing, like a shop that writes its first catalogue.
+        std::fs::write(data.join("shop"), "echo $$ > pid.new; mv pid.new pid; exec sleep 600").expect("script");
+        let start = ShopStart { data: data.to_owned(), exe: PathBuf::from("/bin/sh"), listen: None };
+        let begun = async {
+            loop {
+                match std::fs::read_to_string(data.join("pid")) {
+                    Ok(text) => return text.trim().parse::<u32>().expect("number"),
+                    Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+                }
+            }
+        };
+        let pid = tokio::select! {
+            started = begin(&start) => panic!("it never says that it listens: {:?}", started.err()),
+            pid = tokio::time::timeout(LIMIT, begun) => pid.expect("it begins"),
+        };
+        let ended = async {
+            // Until somebody has collected what is left of it, too.
+            while lives(pid) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let ended = tokio::time::timeout(LIMIT, ended).await;
+        if ended.is_err() {
+            process::terminate(pid);
+        }
+        assert!(ended.is_ok(), "it lives on without anybody who knows of it");
     }
 
     #[test]
