@@ -3,11 +3,15 @@
 use crate::args::{BagArgs, ExplainArgs};
 use crate::control::{Answer, BagChange, Question};
 use crate::error::StudioError;
+use crate::messages::{Language, text};
 use crate::output::Terminal;
 use crate::report::ask_owner;
 use crate::view::{BagItemView, CandidateView};
 use serde_json::json;
 use std::path::Path;
+
+/// Products outside the bag that a person is shown; a script gets all.
+const MOST_SHOWN: usize = 200;
 
 pub(crate) fn number(text: &str) -> Result<u32, StudioError> {
     let read = text.parse().ok().filter(|n| (1..=9_999).contains(n));
@@ -79,7 +83,7 @@ fn print(bag: &[BagItemView], outside: &[CandidateView], terminal: Terminal) {
             BagItemView { explained_ms, .. } if *explained_ms > 0.0 => "mark_explained",
             _ => "mark_waiting",
         };
-        let mark = crate::messages::text(mark, &[], terminal.language);
+        let mark = text(mark, &[], terminal.language);
         let left = item.stock.map_or_else(|| "–".to_owned(), |n| n.to_string());
         let params = [
             ("number", item.number.to_string()),
@@ -90,13 +94,20 @@ fn print(bag: &[BagItemView], outside: &[CandidateView], terminal: Terminal) {
         ];
         terminal.print("bag_line", &params.each_ref().map(|(name, value)| (*name, value.as_str())));
     }
-    if !outside.is_empty() {
-        terminal.print("bag_outside", &[]);
-        for one in outside {
-            let number = one.number.map_or_else(|| "–".to_owned(), |n| n.to_string());
-            terminal.print_raw(&format!("  {number}  {}  {}", plain(&one.title), plain(&one.product_id)));
-        }
+    for line in outside_lines(outside, terminal.language) {
+        terminal.print_raw(&line);
     }
+}
+
+fn outside_lines(outside: &[CandidateView], language: Language) -> Vec<String> {
+    let Some(first) = (!outside.is_empty()).then(|| text("bag_outside", &[], language)) else { return vec![] };
+    let line = |one: &CandidateView| {
+        let number = one.number.map_or_else(|| "–".to_owned(), |n| n.to_string());
+        format!("  {number}  {}  {}", plain(&one.title), plain(&one.product_id))
+    };
+    let more = outside.len().saturating_sub(MOST_SHOWN);
+    let rest = (more > 0).then(|| text("bag_outside_more", &[("count", &more.to_string())], language));
+    std::iter::once(first).chain(outside.iter().take(MOST_SHOWN).map(line)).chain(rest).collect()
 }
 
 /// Text of a shop on a terminal: nothing in it may move the cursor or turn the line around.
@@ -127,6 +138,27 @@ mod tests {
         assert_eq!(explain("12"), Ok(Question::Explain { number: Some(12) }));
         assert_eq!(explain("end"), Ok(Question::EndExplanation));
         assert!(explain("now").is_err());
+    }
+
+    #[test]
+    fn of_a_large_catalogue_a_person_is_shown_some_and_told_how_many_more() {
+        let candidate = |n: usize| CandidateView {
+            connection_id: "local".to_owned(),
+            product_id: format!("p-{n}"),
+            number: None,
+            title: "盖碗".to_owned(),
+            picture: None,
+            price: crate::present::money(stallcast_model::Money::new(9_900, stallcast_model::Currency::Cny)),
+            stock: None,
+        };
+        let catalogue: Vec<_> = (0..4_321).map(candidate).collect();
+        for language in [Language::Zh, Language::En] {
+            let lines = outside_lines(&catalogue, language);
+            assert_eq!(lines.len(), MOST_SHOWN + 2);
+            assert!(lines.last().is_some_and(|last| last.contains("4121") && last.contains("bag --json")), "{lines:?}");
+            assert_eq!(outside_lines(&catalogue[..MOST_SHOWN], language).len(), MOST_SHOWN + 1, "nothing is left to tell");
+            assert!(outside_lines(&[], language).is_empty());
+        }
     }
 
     #[test]

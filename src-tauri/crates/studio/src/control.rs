@@ -15,8 +15,10 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio_util::sync::CancellationToken;
 
-/// Longest line, bytes.
-const MOST_LINE: u64 = 1 << 20;
+/// Longest question, bytes.
+const MOST_QUESTION: u64 = 1 << 20;
+/// Longest answer, bytes. The owner is trusted: this keeps a fault of it within bounds, not a list of some ten thousand products.
+const MOST_ANSWER: usize = 64 << 20;
 /// Longest wait for an answer. Ending flushes encoders and finishes files.
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
@@ -204,7 +206,7 @@ where
     loop {
         let mut line = String::new();
         // A line that is longer than any question ends the connection.
-        let Some(read) = stop.run_until_cancelled((&mut stream).take(MOST_LINE).read_line(&mut line)).await else { return Ok(()) };
+        let Some(read) = stop.run_until_cancelled((&mut stream).take(MOST_QUESTION).read_line(&mut line)).await else { return Ok(()) };
         if read? == 0 {
             return Ok(());
         }
@@ -213,6 +215,10 @@ where
             Err(_) => StudioError::new("version").into(),
         };
         let mut text = serde_json::to_string(&reply)?;
+        // Half an answer cannot be read: rather none, and why.
+        if text.len() >= MOST_ANSWER {
+            text = serde_json::to_string(&Answer::from(StudioError::new("answer_too_long")))?;
+        }
         text.push('\n');
         stream.get_mut().write_all(text.as_bytes()).await?;
         stream.get_mut().flush().await?;
@@ -231,7 +237,7 @@ where
         stream.get_mut().write_all(text.as_bytes()).await?;
         stream.get_mut().flush().await?;
         let mut line = String::new();
-        (&mut stream).take(MOST_LINE).read_line(&mut line).await?;
+        (&mut stream).take(MOST_ANSWER as u64).read_line(&mut line).await?;
         std::io::Result::Ok(serde_json::from_str(&line)?)
     };
     match tokio::time::timeout(ANSWER_LIMIT, exchange).await {
@@ -269,5 +275,32 @@ mod tests {
         assert!(line.contains("\"version\""), "a question of a newer version is refused, not guessed at: {line}");
         drop(ours);
         server.await.expect("join").expect("closed cleanly");
+    }
+
+    /// Asks an owner that answers like this.
+    async fn answered(answer: Answer) -> Result<Answer, StudioError> {
+        let (ours, theirs) = tokio::io::duplex(64 << 10);
+        let owner = tokio::spawn(async move { serve(theirs, &CancellationToken::new(), |_| std::future::ready(answer.clone())).await });
+        let told = ask(ours, &Question::Bag).await;
+        owner.await.expect("join").expect("closed cleanly");
+        told
+    }
+
+    #[tokio::test]
+    async fn a_large_catalogue_comes_whole_or_says_that_it_cannot() {
+        let candidate = |n: u32| CandidateView {
+            connection_id: "local".to_owned(),
+            product_id: format!("p-{n}"),
+            number: None,
+            title: "手作陶瓷盖碗，三件一套，送茶巾".repeat(4),
+            picture: Some(format!("http://127.0.0.1:8080/api/products/p-{n}/picture")),
+            price: crate::present::money(stallcast_model::Money::new(9_900, stallcast_model::Currency::Cny)),
+            stock: Some(5),
+        };
+        let bag = Answer::Bag { bag: vec![], outside: (0..6_000).map(candidate).collect() };
+        assert!(serde_json::to_string(&bag).expect("json").len() > 2 << 20, "longer than any question");
+        assert_eq!(answered(bag.clone()).await, Ok(bag));
+        let endless = Answer::Status { status: Value::String("x".repeat(MOST_ANSWER)) };
+        assert_eq!(answered(endless).await.map_err(|e| e.code().to_owned()), Err("answer_too_long".to_owned()));
     }
 }

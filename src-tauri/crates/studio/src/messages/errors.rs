@@ -297,6 +297,11 @@ pub(crate) const ERRORS: &[(&str, &str, &str)] = &[
         "Something went wrong inside: {detail}. See the files in the logs folder and try again.",
     ),
     (
+        "answer_too_long",
+        "内容太多，命令行列不完。请在窗口里查看和搜索。",
+        "There is too much to list here. Look it up in the window, which can search.",
+    ),
+    (
         "sku_not_found",
         "店里没有 {sku} 这个规格。请到店铺页面看编号，或写 --pin first。",
         "The shop has no SKU {sku}. Look it up on the shop page, or use --pin first.",

@@ -50,6 +50,11 @@ pub(crate) const TEXTS: &[(&str, &str, &str)] = &[
     ("bag_empty", "购物袋是空的。", "The bag is empty."),
     ("bag_line", "{number} 号  {title}  {price}  剩 {left}  {mark}", "{number}  {title}  {price}  {left} left  {mark}"),
     ("bag_outside", "不在购物袋里（编号 名称 商品 ID）：", "Not in the bag (number, title, product id):"),
+    (
+        "bag_outside_more",
+        "  ……还有 {count} 款。用 `stallcast bag --json` 列出全部，或在窗口里搜索。",
+        "  … and {count} more. `stallcast bag --json` lists them all; the window searches them.",
+    ),
     ("bag_done", "好了：{number} 号。", "Done: number {number}."),
     ("explain_done", "正在讲解 {number} 号。", "Explaining number {number}."),
     ("action_confirmed", "好了：店铺已确认。", "Done: the shop has confirmed it."),
