@@ -124,6 +124,20 @@ fn without_its_other_programs_one_sentence_says_what_to_do() -> anyhow::Result<(
 }
 
 #[test]
+fn a_display_that_does_not_answer_is_one_sentence_and_nothing_is_opened() -> anyhow::Result<()> {
+    let mut desk = Desk::new()?;
+    // Of a session that is over.
+    desk.set("DISPLAY", ":1947");
+    let ran = desk.run::<&str>(&[])?;
+    assert_eq!(ran.status, Some(5), "{ran:?}");
+    let said: Vec<&str> = ran.stderr.lines().collect();
+    let [sentence] = said[..] else { anyhow::bail!("not one sentence: {ran:?}") };
+    ensure!(sentence.contains(":1947") && sentence.contains("stallcast live --shop"), "{ran:?}");
+    ensure!(desk.processes().is_empty() && !desk.data().exists(), "{:?}", desk.processes());
+    Ok(())
+}
+
+#[test]
 fn a_second_ctrl_c_leaves_at_once_and_the_show_can_still_be_ended() -> anyhow::Result<()> {
     let desk = Desk::new()?;
     let record = desk.work("show.mp4").to_string_lossy().into_owned();

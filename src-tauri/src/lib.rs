@@ -20,5 +20,5 @@ pub use bridge::{bindings, command_names};
 #[must_use]
 pub fn run() -> ExitCode {
     renderer::choose();
-    stallcast_studio::cli::main_of_window(open::window)
+    stallcast_studio::cli::main_of_window(open::display_answers, open::window)
 }

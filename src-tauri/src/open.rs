@@ -15,6 +15,8 @@ pub(crate) struct Desk {
     close_pressed: Mutex<Option<Instant>>,
 }
 
+/// Exit status where the system gives no window.
+const NO_WINDOW: u8 = 5;
 /// A second press within this time closes, whatever the page says: a page that hangs must not hold the window.
 const PRESS_AGAIN: Duration = Duration::from_secs(20);
 
@@ -41,6 +43,19 @@ fn asks(on_air: bool, pressed: &mut Option<Instant>, now: Instant) -> bool {
     on_air && !again
 }
 
+/// Does the display answer? What draws the windows panics if it does not.
+#[cfg(target_os = "linux")]
+pub(crate) fn display_answers() -> bool {
+    // Done once in a process: what it opens, the windows use.
+    gtk::init().is_ok()
+}
+
+/// The system's own is always there.
+#[cfg(not(target_os = "linux"))]
+pub(crate) const fn display_answers() -> bool {
+    true
+}
+
 /// Opens the window and returns when it is closed.
 pub(crate) fn window(options: WindowOptions) -> ExitCode {
     let data = options.studio.data.clone();
@@ -65,6 +80,7 @@ pub(crate) fn window(options: WindowOptions) -> ExitCode {
             (Err(UiError::from(e)), ExitCode::from(status))
         }
     };
+    let unseen = opened.as_ref().ok().cloned();
     let bridge = bridge::builder();
     let app = tauri::Builder::default()
         // Remembers where windows stood, for each data folder on its own.
@@ -73,7 +89,12 @@ pub(crate) fn window(options: WindowOptions) -> ExitCode {
         .invoke_handler(bridge.invoke_handler())
         .manage(Desk { opened, close_pressed: Mutex::new(None) })
         .setup(move |app| {
-            window::studio(app.handle(), &data)?;
+            if let Err(e) = window::studio(app.handle(), &data) {
+                // Given back from here it would be a panic there.
+                tracing::error!(error = %e, "no window");
+                app.handle().exit(NO_WINDOW.into());
+                return Ok(());
+            }
             events::forward(app.handle());
             end_when_told(app.handle());
             Ok(())
@@ -86,7 +107,11 @@ pub(crate) fn window(options: WindowOptions) -> ExitCode {
         }
         Err(e) => {
             tracing::error!(error = %e, "no window");
-            ExitCode::from(5)
+            // Nobody will press anything: its children must not wait for it.
+            if let Some(studio) = unseen {
+                tauri::async_runtime::block_on(studio.close());
+            }
+            ExitCode::from(NO_WINDOW)
         }
     }
 }

@@ -35,10 +35,13 @@ pub fn main() -> ExitCode {
 }
 
 /// The entry of `stallcast-window`. `window` opens the window and returns when it is closed; it is called on the calling
-/// thread, outside any runtime. Subcommands are the business of the program beside this one.
-pub fn main_of_window(window: impl FnOnce(WindowOptions) -> ExitCode) -> ExitCode {
+/// thread, outside any runtime. `display_answers` is asked before: a display that is named and gone is said in a sentence,
+/// with nothing opened yet. Nobody asked for a show without a window then. Subcommands are the business of the program beside
+/// this one.
+pub fn main_of_window(display_answers: impl FnOnce() -> bool, window: impl FnOnce(WindowOptions) -> ExitCode) -> ExitCode {
     with_words(|words, caller, command| match command {
-        None if has_display() => open_window(caller, window),
+        None if has_display() && display_answers() => open_window(caller, window),
+        None if has_display() => refuse(caller.terminal, &StudioError::new("display_silent").with("display", displays().join(", "))).into(),
         _ => caller.go_on_as(Program::Commands, words),
     })
 }
@@ -287,6 +290,12 @@ fn without_window(caller: &Caller) -> u8 {
     }
 }
 
+/// Is there one, as far as the environment says?
 fn has_display() -> bool {
-    cfg!(not(target_os = "linux")) || ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| variable(name).is_some_and(|v| !v.is_empty()))
+    cfg!(not(target_os = "linux")) || !displays().is_empty()
+}
+
+/// Their names.
+fn displays() -> Vec<String> {
+    ["WAYLAND_DISPLAY", "DISPLAY"].iter().filter_map(|name| variable(name).filter(|v| !v.is_empty())).collect()
 }

@@ -271,6 +271,11 @@ pub(crate) const ERRORS: &[(&str, &str, &str)] = &[
         "The window's program {path} does not start: {detail}. Install Stallcast again, or run a show without a window: `stallcast live`.",
     ),
     (
+        "display_silent",
+        "显示器 {display} 没有回应，窗口打不开。请在登录的桌面里启动，或者用 `stallcast live --shop` 不开窗口直播。",
+        "The display {display} does not answer, so there can be no window. Start Stallcast on a desktop that is signed in, or run a show without a window: `stallcast live --shop`.",
+    ),
+    (
         "program_missing",
         "程序 {path} 打不开：{detail}。请重新安装 Stallcast。",
         "The program {path} does not start: {detail}. Install Stallcast again.",
