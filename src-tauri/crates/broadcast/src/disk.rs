@@ -32,7 +32,12 @@ impl Room {
             let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
             Ok(Some(Self::new(bytes(disk.f_bavail), bytes(disk.f_blocks))))
         }
-        #[cfg(not(unix))]
+        #[cfg(windows)]
+        {
+            let disk = fs4::statvfs(folder)?;
+            Ok(Some(Self::new(disk.available_space(), disk.total_space())))
+        }
+        #[cfg(not(any(unix, windows)))]
         {
             let _ = folder;
             Ok(None)

@@ -2,7 +2,7 @@
 //! and administrators only; the first-instance flag keeps others from taking the name before us.
 
 use super::SocketError;
-use interprocess::os::windows::named_pipe::tokio::{DuplexPipeStream, PipeListener, PipeListenerOptionsExt as _};
+use interprocess::os::windows::named_pipe::tokio::{DuplexPipeStream, PipeListener};
 use interprocess::os::windows::named_pipe::{PipeListenerOptions, pipe_mode};
 use std::io;
 use std::path::{Path, PathBuf};

@@ -9,6 +9,7 @@
 mod bench;
 mod build;
 mod check;
+mod elsewhere;
 mod font;
 mod fuzz;
 mod run;
@@ -24,6 +25,7 @@ cargo xtask run [ARGS…]        install what is missing, build, open the studio
 cargo xtask build [--release]  build ui/ and the binary
 cargo xtask test [SUITE…]      install what the tests need and run everything, or only the named suites
 cargo xtask check              formatting, lints, licences and sources of dependencies
+cargo xtask check windows|macos  whether the Rust of the product compiles for that system (nothing is linked or run)
 cargo xtask bench [NAME]       every promise in milliseconds or CPU, as measured on this machine
 cargo xtask soak orders [--rounds N]  kill the selling side again and again in front of a hostile platform
 cargo xtask soak media --hours H     one show whose links, ingest and media process fail all the time: what comes back, what grows
@@ -41,7 +43,7 @@ fn main() -> ExitCode {
         "run" => run::run(&rest),
         "build" => build::all(rest.iter().any(|a| a == "--release")).map(|_| ()),
         "test" => test::run(&rest),
-        "check" => check::run(),
+        "check" => check::run(&rest),
         "bench" => bench::run(&rest),
         "soak" => soak::run(&rest),
         "fuzz" => fuzz::run(&rest),

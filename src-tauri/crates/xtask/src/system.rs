@@ -45,6 +45,14 @@ const TEST: &[&str] = &[
     "xvfb",
 ];
 
+/// To read headers for Windows, and to make the resources of its programs.
+const WINDOWS: &[&str] = &["binutils-mingw-w64-x86-64", "mingw-w64-x86-64-dev"];
+
+/// Installs what checking for Windows needs.
+pub fn for_windows_headers() -> anyhow::Result<()> {
+    install(WINDOWS)
+}
+
 /// Installs what building needs.
 pub fn for_build() -> anyhow::Result<()> {
     install(BUILD)

@@ -54,8 +54,9 @@ impl Dial {
 pub(super) fn wait(sockets: &[(&TcpStream, bool)], timeout: Duration) -> io::Result<Vec<bool>> {
     let mut fds: Vec<PollFd<'_>> =
         sockets.iter().map(|(s, write)| PollFd::new(*s, if *write { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN })).collect();
-    let limit = Timespec { tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(1), tv_nsec: i64::from(timeout.subsec_nanos()) };
-    match poll(&mut fds, Some(&limit)) {
+    // A time that the system cannot count is as good as none.
+    let limit = Timespec::try_from(timeout).ok();
+    match poll(&mut fds, limit.as_ref()) {
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(fds.iter().map(|fd| !fd.revents().is_empty()).collect()),
         Err(e) => Err(e.into()),
     }
