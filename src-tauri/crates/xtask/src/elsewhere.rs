@@ -40,8 +40,8 @@ impl System {
         match self {
             // An old clang's own header of vector tiles is more than Rust can say.
             Self::Windows => "--sysroot=/usr/x86_64-w64-mingw32 -D__AMXINTRIN_H",
-            // Only names and sizes of plain types are read, and those are alike.
-            Self::MacOs => "--target=arm64-apple-macosx11.0 -D__x86_64__ -isystem /usr/include/x86_64-linux-gnu -isystem /usr/include",
+            // Read as this system's: Apple's own headers may not be had, and a 64-bit FFmpeg looks alike on both.
+            Self::MacOs => "--target=x86_64-unknown-linux-gnu",
         }
     }
 }
