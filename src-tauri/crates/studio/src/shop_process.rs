@@ -95,7 +95,7 @@ pub(crate) struct ShopProcess {
 pub(crate) struct ShopStart {
     pub data: PathBuf,
     pub exe: PathBuf,
-    /// Asked for by a person; `None` takes the address of last time, else any free port.
+    /// Asked for by a person; `None` takes this machine alone and the port of last time, else any free one.
     pub listen: Option<SocketAddr>,
 }
 
@@ -197,17 +197,20 @@ async fn can_listen(start: &ShopStart, running: &ShopAddress) -> Result<(), Stud
     Err(start_error(&error, listen, &start.data))
 }
 
+/// Where a shop is tried first. Viewers keep a page open, so last time's port is as good as any; the network is let in only
+/// when it is asked for, each time.
+fn first_wish(asked: Option<SocketAddr>, last: Option<SocketAddr>) -> SocketAddr {
+    let wish = asked.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
+    match last {
+        Some(last) if wish.port() == 0 => SocketAddr::new(wish.ip(), last.port()),
+        _ => wish,
+    }
+}
+
 async fn begin(start: &ShopStart) -> Result<(Running, ShopAddress), StudioError> {
     let last_file = start.data.join("shop.address");
     let last = std::fs::read_to_string(&last_file).ok().and_then(|text| text.trim().parse::<SocketAddr>().ok());
-    let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    // Viewers keep a page open: the address of last time comes first, unless a person wants another.
-    let wanted = match start.listen {
-        // Port 0 with last time's host means "any port": last time's is as good as a new one.
-        Some(listen) if listen.port() == 0 => last.filter(|l| l.ip() == listen.ip()).unwrap_or(listen),
-        Some(listen) => listen,
-        None => last.unwrap_or(any),
-    };
+    let wanted = first_wish(start.listen, last);
     let started = match spawn(start, wanted).await {
         Err(e) if e.code() == "port_in_use" && start.listen.is_none_or(|l| l.port() == 0) => {
             spawn(start, SocketAddr::new(wanted.ip(), 0)).await?
@@ -435,6 +438,16 @@ mod tests {
 
     fn at(text: &str) -> SocketAddr {
         text.parse().expect("address")
+    }
+
+    #[test]
+    fn the_network_is_let_in_only_when_it_is_asked_for() {
+        let (open, last) = (at("192.168.1.20:8080"), Some(at("192.168.1.20:8080")));
+        assert_eq!(first_wish(None, last), at("127.0.0.1:8080"), "the port is kept, the network is not");
+        assert_eq!(first_wish(None, None), at("127.0.0.1:0"));
+        assert_eq!(first_wish(Some(open), None), open);
+        assert_eq!(first_wish(Some(at("0.0.0.0:0")), last), at("0.0.0.0:8080"), "any port: the one that viewers know");
+        assert_eq!(first_wish(Some(at("0.0.0.0:81")), last), at("0.0.0.0:81"));
     }
 
     #[test]

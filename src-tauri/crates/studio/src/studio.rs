@@ -33,7 +33,7 @@ pub enum ShopMode {
     Off,
     /// A supervised child of this process, or the one that already runs on the folder.
     On {
-        /// `None` takes the address of last time, else any free port.
+        /// `None` takes this machine alone and the port of last time, else any free one.
         listen: Option<SocketAddr>,
     },
     /// One that somebody else runs (tests run it in-process).
