@@ -4,7 +4,7 @@ use crate::encoders::Encoders;
 use crate::error::failure;
 use crate::feed::{Delay, PreviewWish};
 use crate::finishing::Finishing;
-use crate::hub::Hub;
+use crate::hub::{Hub, Subject};
 use crate::preview::Preview;
 use crate::program::{Parts, Program};
 use crate::progress::Progress;
@@ -216,6 +216,7 @@ impl Director {
 
     fn build(&self, wanted: &Configuration, opened: Opened) -> Result<Stage, Failure> {
         let Opened { camera, mic, mic_name } = opened;
+        self.hub.forget(|subject| matches!(subject, Subject::Camera | Subject::Mic));
         let internal = |e: std::io::Error| failure("internal", &[("detail", &e)]);
         let (camera_name, demo, delay) = (camera.name(), camera.is_demo(), Delay::default());
         let preview = Preview::start(self.wish.clone(), self.hub.clone()).map_err(internal)?;
@@ -270,6 +271,8 @@ impl Director {
                 Err((refused, before)) => (before, Some(refused)),
             };
             if let Some(parts) = parts {
+                let gone = [(Subject::Camera, camera_changes), (Subject::Mic, mic_changes)];
+                self.hub.forget(|subject| gone.contains(&(subject, true)));
                 if let Some(camera) = parts.camera {
                     (stage.camera, stage.demo) = (camera.name(), camera.is_demo());
                     stage.program.replace_source(camera);
@@ -353,6 +356,7 @@ impl Director {
         let summary = show.end();
         self.ending = false;
         (self.go, self.alone_since) = (None, None);
+        self.hub.forget(|subject| matches!(subject, Subject::Show(_)));
         self.rates = Rates::default();
         self.tell_state();
         Some(summary)
@@ -514,6 +518,7 @@ impl Director {
             stats: self.stats.clone(),
             configuration: self.stage.as_ref().map(|stage| stage.configuration.clone()),
             overlay: self.overlay.clone(),
+            problems: self.hub.problems(),
         }
     }
 }

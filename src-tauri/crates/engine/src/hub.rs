@@ -1,7 +1,7 @@
 use crate::protocol::{Event, Failure, Reply};
 use bytes::Bytes;
 use stallcast_media::{Health, HealthCode};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::Notify;
 
@@ -20,10 +20,40 @@ pub(crate) enum News {
     Reply { id: u64, result: Result<Reply, Failure> },
 }
 
-/// Hands every event to every client without ever waiting for one.
+/// What a problem is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Subject {
+    Camera,
+    Mic,
+    /// One of the show: destinations, files, power.
+    Show(&'static str),
+}
+
+/// What health is about, and whether it is a problem that lasts until another word; `None` for what is over as it is told.
+fn subject(code: HealthCode) -> Option<(Subject, bool)> {
+    use HealthCode as H;
+    Some(match code {
+        H::CameraLost => (Subject::Camera, true),
+        H::CameraBack => (Subject::Camera, false),
+        H::MicLost => (Subject::Mic, true),
+        H::MicBack => (Subject::Mic, false),
+        H::DestinationLost | H::DestinationUnreachable | H::DestinationHeld | H::DestinationRefused => (Subject::Show("link"), true),
+        H::DestinationBack => (Subject::Show("link"), false),
+        H::RecordingStopped | H::RecordingFailed => (Subject::Show("recording"), true),
+        H::CleanFeedStopped | H::CleanFeedFailed => (Subject::Show("clean_feed"), true),
+        H::ViewersLost => (Subject::Show("viewers"), true),
+        H::OnBattery | H::BatteryLow => (Subject::Show("power"), true),
+        H::PowerBack => (Subject::Show("power"), false),
+        _ => return None,
+    })
+}
+
+/// Hands every event to every client without ever waiting for one, and keeps the problems that last for those who come later.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Hub {
     clients: Arc<Mutex<Vec<Weak<Waiting>>>>,
+    /// By what they are about, and the host where there may be several.
+    problems: Arc<Mutex<BTreeMap<(Subject, String), Health>>>,
 }
 
 /// The news that wait for one client.
@@ -117,7 +147,26 @@ impl Hub {
 
     pub(crate) fn health(&self, health: Health) {
         tracing::info!(code = ?health.code, params = ?health.params, "health");
+        if let Some((subject, lasts)) = subject(health.code) {
+            let key = (subject, health.params.get("host").cloned().unwrap_or_default());
+            let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+            if lasts {
+                problems.insert(key, health.clone());
+            } else {
+                problems.remove(&key);
+            }
+        }
         self.event(Event::Health(health));
+    }
+
+    /// The problems that last, for a client that attaches.
+    pub(crate) fn problems(&self) -> Vec<Health> {
+        self.problems.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// What these were about is no more: another device, or the show is over.
+    pub(crate) fn forget(&self, over: impl Fn(Subject) -> bool) {
+        self.problems.lock().unwrap_or_else(PoisonError::into_inner).retain(|(subject, _), _| !over(*subject));
     }
 
     /// A part of the machinery crashed and starts again.
@@ -182,6 +231,22 @@ mod tests {
         );
         assert!(matches!(mailbox.next().await, Some(News::Event(Event::Health(_)))));
         assert!(matches!(mailbox.next().await, Some(News::Preview { seq: 999, .. })), "only the newest picture waits");
+    }
+
+    #[test]
+    fn problems_last_until_they_are_answered_or_what_they_are_about_is_gone() {
+        let hub = Hub::default();
+        let at = |code, host: &str| Health::new(code).with("host", host);
+        hub.health(Health::new(HealthCode::CameraLost));
+        hub.health(Health::new(HealthCode::EncoderBehind));
+        hub.health(at(HealthCode::DestinationLost, "a"));
+        hub.health(at(HealthCode::DestinationLost, "b"));
+        hub.health(at(HealthCode::DestinationBack, "a"));
+        assert_eq!(hub.problems(), [Health::new(HealthCode::CameraLost), at(HealthCode::DestinationLost, "b")]);
+        hub.forget(|subject| subject == Subject::Camera);
+        assert_eq!(hub.problems(), [at(HealthCode::DestinationLost, "b")]);
+        hub.forget(|subject| matches!(subject, Subject::Show(_)));
+        assert!(hub.problems().is_empty());
     }
 
     #[tokio::test]

@@ -485,6 +485,9 @@ pub struct Snapshot {
     pub configuration: Option<Configuration>,
     /// Present overlays.
     pub overlay: Overlay,
+    /// Problems that last, as they were told.
+    #[serde(default)]
+    pub problems: Vec<Health>,
 }
 
 /// A finished show.

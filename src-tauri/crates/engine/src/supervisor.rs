@@ -415,7 +415,12 @@ impl Supervisor {
                     if same {
                         self.inner.tell(EngineEvent::Reconnected);
                     } else {
-                        tracing::warn!(gap_ms, pid = connection.pid(), lost = lost.as_ref().map(|f| &f.code), "the media process runs again");
+                        tracing::warn!(
+                            gap_ms,
+                            pid = connection.pid(),
+                            lost = lost.as_ref().map(|f| &f.code),
+                            "the media process runs again"
+                        );
                         self.inner.tell(EngineEvent::Restarted { gap_ms, lost });
                     }
                     return Some(connection);

@@ -28,7 +28,9 @@ async fn a_killed_process_comes_back_and_the_show_goes_on_in_a_new_part() {
     assert_ne!(first, std::process::id());
     kill(first);
     wait_for(&mut events, "Down", |e| matches!(e, EngineEvent::Down).then_some(())).await;
-    let gap_ms = wait_for(&mut events, "Restarted", |e| if let EngineEvent::Restarted { gap_ms, lost: None } = e { Some(*gap_ms) } else { None }).await;
+    let gap_ms =
+        wait_for(&mut events, "Restarted", |e| if let EngineEvent::Restarted { gap_ms, lost: None } = e { Some(*gap_ms) } else { None })
+            .await;
     // The promise is 5 s until media is at the ingest; four times that only guards against a hang.
     assert!(gap_ms < 20_000, "{gap_ms} ms");
     eprintln!("engine back after {gap_ms} ms");
@@ -192,10 +194,7 @@ async fn a_foreign_version_may_look_and_end_and_take_the_place_and_no_more() {
         }
     }
     let refused = |code: &str| Err(code.to_owned());
-    assert_eq!(
-        answers,
-        [(1, refused("version")), (2, Ok(true)), (3, refused("not_live")), (5, refused("version")), (4, Ok(false))]
-    );
+    assert_eq!(answers, [(1, refused("version")), (2, Ok(true)), (3, refused("not_live")), (5, refused("version")), (4, Ok(false))]);
     engine.quit().await;
 }
 

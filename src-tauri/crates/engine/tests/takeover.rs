@@ -19,6 +19,13 @@ async fn restarted(events: &mut Receiver<EngineEvent>) -> Option<Failure> {
     wait_for(events, "Restarted", |e| if let EngineEvent::Restarted { lost, .. } = e { Some(lost.clone()) } else { None }).await
 }
 
+async fn problems(engine: &Engine) -> Vec<HealthCode> {
+    match give(engine, Command::Snapshot).await {
+        Reply::Snapshot(snapshot) => snapshot.problems.iter().map(|health| health.code).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
 async fn state(engine: &Engine) -> State {
     match give(engine, Command::Snapshot).await {
         Reply::Snapshot(snapshot) => snapshot.state,
@@ -109,6 +116,7 @@ async fn a_show_goes_on_behind_a_slate_when_its_source_is_gone() {
     assert_eq!(restarted(&mut events).await, None);
     assert!(on_air(&state(&engine).await));
     wait_encoded(&mut events, 60).await;
+    assert_eq!(problems(&engine).await, [HealthCode::CameraLost], "for whoever attaches now");
     engine.quit().await;
     let part = folder.path().join("show.part2.mp4");
     assert!(support::is_finished(&part) && support::video_frames(&part) >= 30, "the show was recorded on");

@@ -88,6 +88,10 @@ impl Studio {
         let Reply::Snapshot(found) = self.engine()?.command(Command::Snapshot, bytes::Bytes::new()).await? else {
             return Err(StudioError::internal("Snapshot"));
         };
+        // Told before this process listened.
+        for health in found.problems {
+            self.hub().health(health, self.now_ms());
+        }
         if crate::hub::on_air(found.state.engine) || found.overlay.card.is_some() {
             return Ok(());
         }

@@ -88,7 +88,8 @@ impl Tools {
                 symlink(&Path::new(places.trim()).join(name), &link)?;
             }
         }
-        let cc = script(folder, "cc", "out=\nwhile [ $# -gt 0 ]; do [ \"$1\" = -o ] && out=$2; shift; done\n[ -z \"$out\" ] || : > \"$out\"\n")?;
+        let cc =
+            script(folder, "cc", "out=\nwhile [ $# -gt 0 ]; do [ \"$1\" = -o ] && out=$2; shift; done\n[ -z \"$out\" ] || : > \"$out\"\n")?;
         let ar = script(folder, "ar", "for word in \"$@\"; do case $word in *.a) : > \"$word\";; esac; done\n")?;
         Ok(Self { cc, ar })
     }
