@@ -65,7 +65,10 @@ mod tests {
         let finishing = Finishing::default();
         assert!(finishing.wait(Duration::ZERO), "nothing to wait for");
         let (go_on, told) = channel::<()>();
-        finishing.spawn("file", move || drop(told.recv())).expect("a thread");
+        let at_work = move || {
+            let _ = told.recv();
+        };
+        finishing.spawn("file", at_work).expect("a thread");
         finishing.clone().spawn("broken", || panic!("on purpose")).expect("a thread");
         assert!(!finishing.wait(Duration::from_millis(50)), "one is at work");
         go_on.send(()).expect("it waits");
