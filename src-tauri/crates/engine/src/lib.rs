@@ -34,6 +34,7 @@ mod sound;
 mod sound_line;
 mod sources;
 mod supervisor;
+mod takeover;
 mod thread_priority;
 mod timing;
 mod usage;

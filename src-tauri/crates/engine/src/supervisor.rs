@@ -3,13 +3,13 @@ use crate::error::EngineError;
 use crate::hub::News;
 use crate::port::Port;
 use crate::process::{Child, Exit};
-use crate::protocol::{Command, Configuration, EngineState, Event, Failure, GoLive, Reply};
+use crate::protocol::{Command, EngineState, Event, Failure, Reply};
 use crate::remembered::Remembered;
 use crate::runtime::Runtime;
 use crate::socket;
+use crate::takeover::take_over;
 use bytes::Bytes;
 use stallcast_clock::Backoff;
-use stallcast_media::{Health, HealthCode};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -25,10 +25,6 @@ const LOOK: Duration = Duration::from_millis(15);
 const COMMAND_WAITS: Duration = Duration::from_secs(8);
 /// How long [`Engine::quit`] waits for the process to be gone.
 const QUIT_LIMIT: Duration = Duration::from_secs(20);
-/// How long a new process is asked to open the sources as if the show began: a device that the dead one held becomes free
-/// after a moment. Then the show goes on without it.
-const REPLAY_LIMIT: Duration = Duration::from_secs(2);
-const REPLAY_PAUSE: Duration = Duration::from_millis(250);
 /// A process that answers nothing for so long hangs, and is killed.
 const HANG_LIMIT: Duration = Duration::from_secs(45);
 const HANG_LOOK: Duration = Duration::from_secs(10);
@@ -408,7 +404,8 @@ impl Supervisor {
                     }
                     let same = connection.pid() == before;
                     let connection = Arc::new(connection);
-                    let lost = if same { None } else { self.replay(&connection).await };
+                    let lost =
+                        if same { None } else { take_over(&connection, &self.inner.remembered, |event| self.inner.tell(event)).await };
                     self.inner.pid.store(connection.pid(), Ordering::Relaxed);
                     self.inner.link.send_replace(Link::Up(Arc::clone(&connection) as Arc<dyn Port>));
                     let gap_ms = u64::try_from(died.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -456,74 +453,5 @@ impl Supervisor {
             }
         }
         start(&self.inner, &self.path, &self.data, &self.exe).await
-    }
-
-    /// Gives the new process what the old one had, and says why the show does not go on, if so.
-    async fn replay(&self, connection: &Connection) -> Option<Failure> {
-        let (configuration, settings, show) = {
-            let remembered = lock(&self.inner.remembered);
-            (remembered.configuration(), remembered.settings(), remembered.show())
-        };
-        if let Some(configuration) = configuration {
-            restore(connection, configuration).await;
-        }
-        for (command, attachment) in settings {
-            if let Err(e) = connection.order(command, attachment).await {
-                tracing::warn!(error = %e, "the new media process refused what the old one had");
-            }
-        }
-        let mut go = show?;
-        // Ended while the sources opened.
-        lock(&self.inner.remembered).show()?;
-        loop {
-            match connection.order(Command::GoLive(go.clone()), Bytes::new()).await {
-                Err(EngineError::Refused(refused)) if refused.code != "already_live" => {
-                    // Never the command itself: it holds keys.
-                    tracing::error!(code = refused.code, "the new media process does not take up the show");
-                    let Some(spared) = without_a_file(&mut go, &refused) else {
-                        lock(&self.inner.remembered).over();
-                        return Some(refused);
-                    };
-                    self.inner.tell(EngineEvent::Event(Event::Health(spared)));
-                }
-                Ok(_) | Err(EngineError::Refused(_)) => {
-                    tracing::info!("the show goes on");
-                    return None;
-                }
-                Err(e) => {
-                    // It died as well; the next one is asked.
-                    tracing::error!(error = %e, "the new media process does not answer");
-                    return None;
-                }
-            }
-        }
-    }
-}
-
-/// What is written to the disk costs itself, not the show: takes the next of it out, and says so. `None` if then nobody would
-/// get the show, or it is not about files.
-fn without_a_file(go: &mut GoLive, refused: &Failure) -> Option<Health> {
-    let reason = refused.params.get("detail").unwrap_or(&refused.code);
-    let health = if let Some(file) = go.recording.take() {
-        Health::new(HealthCode::RecordingFailed).with("path", file.path.display())
-    } else {
-        go.hls_dir.take()?;
-        Health::new(HealthCode::ViewersLost)
-    };
-    (!go.destinations.is_empty() || go.hls_dir.is_some()).then(|| health.with("reason", reason))
-}
-
-/// Opens the sources of a new process as the old one had them; what is not there any more is waited for.
-async fn restore(connection: &Connection, configuration: Configuration) {
-    let begun = Instant::now();
-    while begun.elapsed() < REPLAY_LIMIT {
-        match connection.order(Command::Configure(configuration.clone()), Bytes::new()).await {
-            Ok(_) => return,
-            Err(e) => tracing::warn!(error = %e, "the new media process does not have the sources yet"),
-        }
-        tokio::time::sleep(REPLAY_PAUSE).await;
-    }
-    if let Err(e) = connection.order(Command::Restore(configuration), Bytes::new()).await {
-        tracing::error!(error = %e, "the new media process has no sources");
     }
 }

@@ -1,0 +1,87 @@
+//! What a media process that is started in the place of a dead one is given: sources, settings, and the show.
+
+use crate::client::Connection;
+use crate::error::EngineError;
+use crate::port::Port as _;
+use crate::protocol::{Command, Configuration, Event, Failure, GoLive};
+use crate::remembered::Remembered;
+use crate::supervisor::EngineEvent;
+use bytes::Bytes;
+use stallcast_media::{Health, HealthCode};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long a new process is asked to open the sources as if the show began: a device that the dead one held becomes free
+/// after a moment. Then the show goes on without it.
+const SOURCES_LIMIT: Duration = Duration::from_secs(2);
+const SOURCES_PAUSE: Duration = Duration::from_millis(250);
+
+/// Gives the new process what the old one had, and says why the show does not go on, if so.
+pub(crate) async fn take_over(connection: &Connection, remembered: &Mutex<Remembered>, tell: impl Fn(EngineEvent)) -> Option<Failure> {
+    let lock = || remembered.lock().unwrap_or_else(PoisonError::into_inner);
+    let (configuration, settings, show) = {
+        let remembered = lock();
+        (remembered.configuration(), remembered.settings(), remembered.show())
+    };
+    if let Some(configuration) = configuration {
+        restore(connection, configuration).await;
+    }
+    for (command, attachment) in settings {
+        if let Err(e) = connection.order(command, attachment).await {
+            tracing::warn!(error = %e, "the new media process refused what the old one had");
+        }
+    }
+    let mut go = show?;
+    // Ended while the sources opened.
+    lock().show()?;
+    loop {
+        match connection.order(Command::GoLive(go.clone()), Bytes::new()).await {
+            Err(EngineError::Refused(refused)) if refused.code != "already_live" => {
+                // Never the command itself: it holds keys.
+                tracing::error!(code = refused.code, "the new media process does not take up the show");
+                let Some(spared) = without_a_file(&mut go, &refused) else {
+                    lock().over();
+                    return Some(refused);
+                };
+                tell(EngineEvent::Event(Event::Health(spared)));
+            }
+            Ok(_) | Err(EngineError::Refused(_)) => {
+                tracing::info!("the show goes on");
+                return None;
+            }
+            Err(e) => {
+                // It died as well; the next one is asked.
+                tracing::error!(error = %e, "the new media process does not answer");
+                return None;
+            }
+        }
+    }
+}
+
+/// What is written to the disk costs itself, not the show: takes the next of it out, and says so. `None` if then nobody would
+/// get the show, or it is not about files.
+fn without_a_file(go: &mut GoLive, refused: &Failure) -> Option<Health> {
+    let reason = refused.params.get("detail").unwrap_or(&refused.code);
+    let health = if let Some(file) = go.recording.take() {
+        Health::new(HealthCode::RecordingFailed).with("path", file.path.display())
+    } else {
+        go.hls_dir.take()?;
+        Health::new(HealthCode::ViewersLost)
+    };
+    (!go.destinations.is_empty() || go.hls_dir.is_some()).then(|| health.with("reason", reason))
+}
+
+/// Opens the sources of a new process as the old one had them; what is not there any more is waited for.
+async fn restore(connection: &Connection, configuration: Configuration) {
+    let begun = Instant::now();
+    while begun.elapsed() < SOURCES_LIMIT {
+        match connection.order(Command::Configure(configuration.clone()), Bytes::new()).await {
+            Ok(_) => return,
+            Err(e) => tracing::warn!(error = %e, "the new media process does not have the sources yet"),
+        }
+        tokio::time::sleep(SOURCES_PAUSE).await;
+    }
+    if let Err(e) = connection.order(Command::Restore(configuration), Bytes::new()).await {
+        tracing::error!(error = %e, "the new media process has no sources");
+    }
+}
