@@ -5,7 +5,7 @@ use crate::protocol::{CameraChoice, Configuration, Failure, MicChoice};
 use crate::sound::Source;
 use crate::timing;
 use stallcast_capture::FileSources;
-use stallcast_media::{Canvas, FrameRing, Health, PixelFormat, SourceError, SourceErrorKind, VideoFormat, VideoSource};
+use stallcast_media::{Canvas, FrameRing, Health, HealthCode, PixelFormat, SourceError, SourceErrorKind, VideoFormat, VideoSource};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
@@ -86,8 +86,8 @@ pub(crate) fn open_patiently(wanted: &Configuration) -> Result<Opened, Failure> 
         MicChoice::File { .. } | MicChoice::Demo | MicChoice::None => open_now(wanted, false, true).ok().and_then(|part| part.mic),
     };
     let camera = camera.unwrap_or_else(|| match &wanted.camera {
-        CameraChoice::File { path } => paused(&path.display().to_string()),
-        CameraChoice::Device { .. } | CameraChoice::Demo => paused(""),
+        CameraChoice::File { path } => gone(&path.display().to_string()),
+        CameraChoice::Device { .. } | CameraChoice::Demo => gone("demo"),
     });
     let mic_name = mic.as_ref().map(|mic| mic.name()).unwrap_or_default();
     Ok(Opened { camera, mic, mic_name })
@@ -156,11 +156,18 @@ fn refusal(e: SourceError) -> Failure {
 struct Paused {
     name: String,
     ring: FrameRing,
+    news: Vec<Health>,
 }
 
 /// A source without pictures.
 pub(crate) fn paused(name: &str) -> Box<dyn VideoSource> {
-    Box::new(Paused { name: name.to_owned(), ring: FrameRing::new() })
+    Box::new(Paused { name: name.to_owned(), ring: FrameRing::new(), news: Vec::new() })
+}
+
+/// The same for one that cannot be had any more, and says so.
+fn gone(name: &str) -> Box<dyn VideoSource> {
+    let news = vec![Health::new(HealthCode::CameraLost).with("device", name)];
+    Box::new(Paused { name: name.to_owned(), ring: FrameRing::new(), news })
 }
 
 impl VideoSource for Paused {
@@ -174,7 +181,7 @@ impl VideoSource for Paused {
         self.name.clone()
     }
     fn health(&mut self) -> Vec<Health> {
-        Vec::new()
+        std::mem::take(&mut self.news)
     }
 }
 
