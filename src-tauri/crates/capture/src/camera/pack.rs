@@ -39,6 +39,7 @@ pub(crate) fn rows(from: &[u8], stride: usize, format: VideoFormat, to: &mut [u8
 
 /// Copies a picture of three planes (I420) as the NV12 picture `format`, its two planes of colour into one. `stride` and the
 /// answer as those of [`rows`].
+#[cfg(any(test, target_os = "linux"))]
 pub(crate) fn interleaved(from: &[u8], stride: usize, format: VideoFormat, to: &mut [u8]) -> bool {
     let (w, h) = (format.width as usize, format.height as usize);
     let (cw, ch) = (w.div_ceil(2), h.div_ceil(2));
