@@ -182,24 +182,30 @@ impl Studio {
                         Some(refused) => Health::new(HealthCode::ShowLost).with("code", refused.code),
                     };
                     self.hub().health(health, self.now_ms());
-                    match self.take_snapshot().await {
-                        Ok(()) => self.hub().tell(Event::State(self.engine_state())),
-                        Err(e) => tracing::warn!(error = %e, "the new media process gives no snapshot"),
-                    }
+                    self.catch_up().await;
                 }
                 Ok(EngineEvent::Reconnected) => {
-                    if let Err(e) = self.take_snapshot().await {
-                        tracing::warn!(error = %e, "the media process gives no snapshot");
-                    }
+                    restoring = false;
+                    // It makes no pictures while nobody is attached: the next look at one asks for them again.
+                    self.hub().picture().preview_fps = 0;
+                    self.catch_up().await;
                 }
                 Err(RecvError::Lagged(missed)) => {
                     tracing::warn!(missed, "events of the media process were missed");
-                    if let Err(e) = self.take_snapshot().await {
-                        tracing::warn!(error = %e, "the media process gives no snapshot");
-                    }
+                    // The end of a restart may be among them.
+                    restoring = false;
+                    self.catch_up().await;
                 }
                 Err(RecvError::Closed) => return,
             }
+        }
+    }
+
+    /// What was not heard as events is read as a whole, and told on.
+    async fn catch_up(&self) {
+        match self.take_snapshot().await {
+            Ok(()) => self.hub().tell(Event::State(self.engine_state())),
+            Err(e) => tracing::warn!(error = %e, "the media process gives no snapshot"),
         }
     }
 
