@@ -28,7 +28,7 @@ cargo xtask check              formatting, lints, licences and sources of depend
 cargo xtask check windows|macos  whether the Rust of the product compiles for that system (nothing is linked or run)
 cargo xtask bench [NAME]       every promise in milliseconds or CPU, as measured on this machine
 cargo xtask soak orders [--rounds N]  kill the selling side again and again in front of a hostile platform
-cargo xtask soak media --hours H     one show whose links, ingest and media process fail all the time: what comes back, what grows
+cargo xtask soak [media] --hours H   one show whose links, ingest and media process fail all the time: what comes back, what grows
 cargo xtask fuzz [TARGET…] [--minutes N]  10 minutes of damaged input for everything that others may send (needs cargo-fuzz)
 cargo xtask bindings           write the types of the bridge for ui/
 cargo xtask avsync FILE        offset of flash and beep, repeated and missing frames of a recording of the marker clip
