@@ -105,11 +105,13 @@ impl Studio {
         }
         self.change_settings(|s| s.language.clone_from(&language)).await?;
         // The canvas may not change on air, the words may: the engine takes sources and language.
-        let configuration = Configuration { language, ..self.configuration() };
-        if self.engine().is_ok()
-            && let Err(e) = self.configure(configuration).await
-        {
-            tracing::warn!(error = %e, "the overlays keep their language");
+        let chosen = |configuration: &mut Configuration| configuration.language.clone_from(&language);
+        if self.engine().is_ok() {
+            if let Err(e) = self.configure(chosen).await {
+                tracing::warn!(error = %e, "the overlays keep their language");
+            }
+        } else {
+            self.remember(chosen).await;
         }
         Ok(())
     }
@@ -154,12 +156,13 @@ impl Studio {
         Ok(())
     }
 
-    /// Sources chosen in a window are there again at the next start; those of a command line are not.
-    pub(crate) async fn remember_configuration(&self, configuration: &Configuration) {
+    /// What was chosen in a window is there again at the next start; the rest of a configuration that runs may be a stopgap for
+    /// a camera that is busy, or another process's. Nothing of a command line is saved.
+    pub(crate) async fn remember(&self, chosen: impl Fn(&mut Configuration)) {
         if self.inner.options.configuration.is_some() {
             return;
         }
-        if let Err(e) = self.change_settings(|s| s.configuration = configuration.clone()).await {
+        if let Err(e) = self.change_settings(|s| chosen(&mut s.configuration)).await {
             tracing::warn!(error = %e, "the choice of sources is not saved");
         }
     }

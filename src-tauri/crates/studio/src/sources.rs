@@ -75,11 +75,14 @@ impl Studio {
         };
         let now = self.configuration();
         // The demo's voice belongs to the demo picture.
-        let mic = match (&camera, &now.mic) {
-            (CameraChoice::Demo, MicChoice::None) if now.camera != CameraChoice::Demo => MicChoice::Demo,
-            (_, mic) => mic.clone(),
+        let with_voice = camera == CameraChoice::Demo && now.mic == MicChoice::None && now.camera != CameraChoice::Demo;
+        let chosen = |configuration: &mut Configuration| {
+            configuration.camera = camera.clone();
+            if with_voice {
+                configuration.mic = MicChoice::Demo;
+            }
         };
-        Ok(self.configure(Configuration { camera, mic, ..now }).await?)
+        Ok(self.configure(chosen).await?)
     }
 
     /// Changes the sound source, also while live.
@@ -93,18 +96,20 @@ impl Studio {
             SourceForm::Demo => MicChoice::Demo,
             SourceForm::None => MicChoice::None,
         };
-        Ok(self.configure(Configuration { mic, ..self.configuration() }).await?)
+        Ok(self.configure(|configuration| configuration.mic = mic.clone()).await?)
     }
 
     pub(crate) fn configuration(&self) -> Configuration {
         self.hub().picture().configuration.clone()
     }
 
-    /// Sends a configuration and remembers it once the media process has taken it.
-    pub(crate) async fn configure(&self, wanted: Configuration) -> Result<(), StudioError> {
+    /// Sends the configuration with what was chosen, and remembers that once the media process has taken it.
+    pub(crate) async fn configure(&self, chosen: impl Fn(&mut Configuration)) -> Result<(), StudioError> {
+        let mut wanted = self.configuration();
+        chosen(&mut wanted);
         self.engine()?.command(Command::Configure(wanted.clone()), bytes::Bytes::new()).await?;
-        self.hub().picture().configuration = wanted.clone();
-        self.remember_configuration(&wanted).await;
+        self.hub().picture().configuration = wanted;
+        self.remember(chosen).await;
         // What it means on each platform may have changed.
         self.publish_destinations().await;
         self.hub().send(StudioEvent::Show(self.show_view().await));

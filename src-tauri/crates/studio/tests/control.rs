@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use stallcast_studio::view::{DestinationForm, ShowStateView};
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
-use std::sync::Arc;
 use std::time::Duration;
 use support::{LIMIT, buy, open, options, plenty, program, room, shop, until};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
@@ -76,29 +75,11 @@ async fn a_second_process_asks_the_owner_and_ends_its_show() {
 
 /// How long each explanation of the last show lasted.
 async fn explained_ms(data: &Path) -> Vec<i64> {
-    let path = data.join("stallcast.db");
-    let show = stallcast_store::last_ended_show(&path).await.expect("readable").expect("one ended").id;
-    let options = stallcast_store::StoreOptions { path, sealer: Arc::new(NoKey), clock: Arc::new(stallcast_clock::SystemClock) };
-    let store = stallcast_store::Store::open(options).await.expect("open");
+    let show = stallcast_store::last_ended_show(&data.join("stallcast.db")).await.expect("readable").expect("one ended").id;
+    let store = support::store(data).await;
     let spans = store.spans(&show).await.expect("spans");
     store.close().await;
     spans.iter().map(|span| span.to_ms.expect("closed") - span.from_ms).collect()
-}
-
-/// Spans need no key.
-#[derive(Debug)]
-struct NoKey;
-
-impl stallcast_store::Sealer for NoKey {
-    fn seal(&self, _: &str, _: &[u8]) -> Result<Vec<u8>, stallcast_store::SealError> {
-        Err(stallcast_store::SealError::new("no key"))
-    }
-    fn open(&self, _: &str, _: &[u8]) -> Result<Vec<u8>, stallcast_store::SealError> {
-        Err(stallcast_store::SealError::new("no key"))
-    }
-    fn mark(&self, _: &str, _: &str) -> Result<i64, stallcast_store::SealError> {
-        Err(stallcast_store::SealError::new("no key"))
-    }
 }
 
 async fn until_room(url: &str, state: &str) {

@@ -8,6 +8,7 @@ use stallcast_engine::Engine;
 use stallcast_engine::protocol::{CameraChoice, Configuration, EncoderChoice, MicChoice};
 use stallcast_media::Canvas;
 use stallcast_shop::{RunningShop, ShopOptions};
+use stallcast_store::{SealError, Sealer, Store, StoreOptions};
 use stallcast_studio::view::StudioView;
 use stallcast_studio::{EngineMode, ShopMode, Studio, StudioOptions};
 use std::net::SocketAddr;
@@ -137,4 +138,26 @@ pub async fn buy(url: &str, sku: &str, key: &str) -> String {
 /// An order as the seller's side of the shop has it.
 pub async fn order(shop: &RunningShop, id: &str) -> Value {
     ask(reqwest::Client::new().get(format!("{}/api/seller/orders/{id}", shop.url())).bearer_auth(shop.token())).await
+}
+
+/// What these tests read and write there needs no key.
+#[derive(Debug)]
+struct NoKey;
+
+impl Sealer for NoKey {
+    fn seal(&self, _: &str, _: &[u8]) -> Result<Vec<u8>, SealError> {
+        Err(SealError::new("no key"))
+    }
+    fn open(&self, _: &str, _: &[u8]) -> Result<Vec<u8>, SealError> {
+        Err(SealError::new("no key"))
+    }
+    fn mark(&self, _: &str, _: &str) -> Result<i64, SealError> {
+        Err(SealError::new("no key"))
+    }
+}
+
+/// The database of a folder that no studio has open.
+pub async fn store(data: &Path) -> Store {
+    let options = StoreOptions { path: data.join("stallcast.db"), sealer: Arc::new(NoKey), clock: Arc::new(SystemClock) };
+    Store::open(options).await.expect("the database opens")
 }
