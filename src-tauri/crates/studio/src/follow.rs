@@ -4,11 +4,40 @@ use crate::error::StudioError;
 use crate::headless::Watch;
 use crate::output::Terminal;
 use crate::report;
-use stallcast_engine::protocol::{Command, Event, Reply};
+use stallcast_engine::protocol::{Command, Event, Reply, State};
 use stallcast_engine::{Engine, EngineEvent};
 use std::path::Path;
+use std::time::{Duration, Instant};
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
+
+/// How long the next media process of a show is waited for: it is started at once, and its sources may be waited for 2 s.
+const NEXT_LIMIT: Duration = Duration::from_secs(15);
+const NEXT_PAUSE: Duration = Duration::from_millis(250);
+
+type Attached = (Engine, Receiver<EngineEvent>, State);
+
+/// The running show. `no_show` if there is none.
+async fn attach(data: &Path) -> Result<Attached, StudioError> {
+    let engine = Engine::attach(data).await?.ok_or_else(|| StudioError::new("no_show"))?;
+    let events = engine.events();
+    match engine.command(Command::Snapshot, bytes::Bytes::new()).await? {
+        Reply::Snapshot(snapshot) if crate::hub::on_air(snapshot.state.engine) => Ok((engine, events, snapshot.state)),
+        _ => Err(StudioError::new("no_show")),
+    }
+}
+
+async fn attach_again(data: &Path) -> Result<Attached, StudioError> {
+    let begun = Instant::now();
+    loop {
+        match attach(data).await {
+            Err(e) if begun.elapsed() < NEXT_LIMIT => tracing::info!(error = %e, "the show's next media process is not there yet"),
+            attached => return attached,
+        }
+        tokio::time::sleep(NEXT_PAUSE).await;
+    }
+}
 
 /// Prints the running show until it ends. Ctrl-C ends the show, as everywhere in `live`.
 pub(crate) async fn follow(data: &Path, terminal: Terminal, interrupt: CancellationToken) -> u8 {
@@ -16,16 +45,9 @@ pub(crate) async fn follow(data: &Path, terminal: Terminal, interrupt: Cancellat
         terminal.error(&error);
         error.exit_code()
     };
-    let engine = match Engine::attach(data).await {
-        Ok(Some(engine)) => engine,
-        Ok(None) => return refuse(StudioError::new("no_show")),
-        Err(e) => return refuse(e.into()),
-    };
-    let mut events = engine.events();
-    let state = match engine.command(Command::Snapshot, bytes::Bytes::new()).await {
-        Ok(Reply::Snapshot(snapshot)) if crate::hub::on_air(snapshot.state.engine) => snapshot.state,
-        Ok(_) => return refuse(StudioError::new("no_show")),
-        Err(e) => return refuse(e.into()),
+    let (mut engine, mut events, state) = match attach(data).await {
+        Ok(attached) => attached,
+        Err(error) => return refuse(error),
     };
     let mut watch = Watch::following(&state);
     terminal.state(&state);
@@ -50,7 +72,19 @@ pub(crate) async fn follow(data: &Path, terminal: Terminal, interrupt: Cancellat
                     }
                 }
                 Ok(_) | Err(RecvError::Lagged(_)) => {}
-                Err(RecvError::Closed) => return refuse(StudioError::new("engine_down").with("detail", "closed")),
+                // It died, and the show's own app is starting the next one.
+                Err(RecvError::Closed) => {
+                    let next = tokio::select! {
+                        next = attach_again(data) => next,
+                        () = interrupt.cancelled() => continue,
+                    };
+                    let state;
+                    (engine, events, state) = match next {
+                        Ok(attached) => attached,
+                        Err(error) => return refuse(error),
+                    };
+                    watch.take(&Event::State(state), &mut last, terminal);
+                }
             },
         }
     };

@@ -76,7 +76,7 @@ impl Terminal {
                 "clean_skipped": stats.clean_skipped,
                 "audio_blocks": stats.audio_blocks, "fps": stats.fps, "kbps": stats.kbps, "cpu": stats.cpu,
                 "peak_rss_bytes": stats.peak_rss_bytes, "cpu_s": stats.cpu_s, "program_delay_ms": stats.program_delay_ms,
-                "disk_minutes": stats.disk_minutes, "destinations": links(&stats.links),
+                "picture_percent": stats.picture_percent, "disk_minutes": stats.disk_minutes, "destinations": links(&stats.links),
             }));
         }
     }
@@ -84,10 +84,12 @@ impl Terminal {
     /// News of the machinery.
     pub(crate) fn health(&self, health: &Health) {
         let code = crate::health::word(health.code);
+        let text = messages::health_sentence(&code, &health.params, self.language);
         if self.json {
-            self.line(&json!({ "type": "health", "code": code, "params": health.params }));
+            // The text is for whoever shows it to a person: codes are for programs.
+            self.line(&json!({ "type": "health", "code": code, "params": health.params, "text": text }));
         } else {
-            self.raw(&messages::health_sentence(&code, &health.params, self.language));
+            self.raw(&text);
         }
     }
 
@@ -123,7 +125,8 @@ impl Terminal {
         );
         for link in &summary.links {
             let (bytes, reconnects) = (link.bytes_sent.to_string(), link.reconnects.to_string());
-            let params = [("host", link.host.as_str()), ("bytes", &bytes), ("reconnects", &reconnects), ("state", link_code(link.state))];
+            let state = messages::text(&format!("link_{}", link_code(link.state)), &[], self.language);
+            let params = [("host", link.host.as_str()), ("bytes", &bytes), ("reconnects", &reconnects), ("state", &state)];
             self.say("destination_line", &params);
         }
         for path in &summary.recordings {
@@ -174,7 +177,7 @@ const fn link_code(state: LinkState) -> &'static str {
 fn links(links: &[LinkStatus]) -> Value {
     let one = |l: &LinkStatus| {
         json!({
-            "host": l.host, "bytes_sent": l.bytes_sent, "reconnects": l.reconnects, "state": link_code(l.state), "dropped": l.dropped,
+            "id": l.id, "host": l.host, "bytes_sent": l.bytes_sent, "reconnects": l.reconnects, "state": link_code(l.state), "dropped": l.dropped,
             "behind_ms": l.behind_ms,
         })
     };

@@ -98,4 +98,10 @@ pub(crate) const TEXTS: &[(&str, &str, &str)] = &[
     ("state_live", "直播中", "on air"),
     ("state_ending", "正在结束", "ending"),
     ("state_ended", "已结束", "ended"),
+    ("link_idle", "没有推", "not pushed"),
+    ("link_connecting", "一直没接上", "never accepted"),
+    ("link_publishing", "正在推", "accepted"),
+    ("link_reconnecting", "断了", "lost"),
+    ("link_refused", "平台不收", "refused"),
+    ("link_closed", "已结束", "closed"),
 ];
