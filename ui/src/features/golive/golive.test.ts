@@ -114,7 +114,9 @@ describe('pre-flight', () => {
     await fireEvent.keyDown(page.get('preflight'), { key: 'Escape' });
     expect(page.find('platform-picker')).toBeNull();
     expect(page.onclose).not.toHaveBeenCalled();
-    await fireEvent.keyDown(page.get('preflight'), { key: 'Escape' });
+    // What had the focus is gone: the next key must reach the sheet all the same.
+    await vi.waitFor(() => expect(document.activeElement).toBe(page.get('preflight')));
+    await fireEvent.keyDown(document.activeElement as Element, { key: 'Escape' });
     expect(page.onclose).toHaveBeenCalledOnce();
   });
 });
@@ -199,6 +201,13 @@ describe('destination form', () => {
     await fill(page, { key: 'k2' });
     await fireEvent.click(page.get('destination-save'));
     await vi.waitFor(() => expect(saved(page)).toMatchObject({ url: null, key: 'k2' }));
+  });
+
+  it('takes a whole new address where the last key is gone', async () => {
+    const page = await form('d1', '', { keyGone: true, keyHint: '' });
+    await fill(page, { url: 'rtmp://push.channels.example/live/new?sign=1' });
+    await fireEvent.click(page.get('destination-save'));
+    await vi.waitFor(() => expect(saved(page)).toMatchObject({ url: 'rtmp://push.channels.example/live/new?sign=1', key: '' }));
   });
 
   it('says what is wrong and keeps what was typed', async () => {
