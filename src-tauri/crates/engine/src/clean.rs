@@ -5,6 +5,7 @@ use crate::encode::{EncoderThread, Outlets, Picture, Sink};
 use crate::feed::Feed;
 use crate::finishing::Finishing;
 use crate::hub::Hub;
+use crate::progress::Beside;
 use crate::protocol::Recording;
 use crate::relay::{PictureEncoder, Relay};
 use crate::show::{FILE_LIMIT, FLUSH_LIMIT};
@@ -15,6 +16,7 @@ use stallcast_media::{AudioConfig, Counters, Health, HealthCode, StreamConfig};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
+use std::time::Instant;
 use thiserror::Error;
 
 /// Its bitrate in percent of the show's: the lighter preset needs more bits for the same picture, and it is there to be cut.
@@ -52,6 +54,7 @@ struct Running {
     path: PathBuf,
     outlets: Outlets,
     done: Done,
+    encodes: Beside,
 }
 
 impl Running {
@@ -129,7 +132,19 @@ impl CleanFeed {
             self.feed.end_clean();
             return Err(e.into());
         }
-        Ok(Running { name: recording.path.clone(), path: recording.path.clone(), outlets, done })
+        Ok(Running { name: recording.path.clone(), path: recording.path.clone(), outlets, done, encodes: Beside::default() })
+    }
+
+    /// Ten times a second. An encoder that does not come back ends the file: the sound it shares would pile up for pictures that
+    /// never come.
+    pub(crate) fn look(&mut self, now: Instant) {
+        let encoded = self.counters.encoded();
+        let Some(running) = &mut self.running else { return };
+        if running.encodes.stuck(now, encoded) {
+            let path = running.path.clone();
+            self.stop();
+            self.failed(&path, "its encoder stands still");
+        }
     }
 
     /// Finishes the running file in the background.
@@ -169,7 +184,8 @@ impl CleanFeed {
                 self.hub.health(Health::new(HealthCode::DiskLow).with("minutes", minutes))
             }
             FileEvent::DiskTight { percent, .. } if percent < 100 && beside_recording => self.out_of_room(),
-            FileEvent::DiskLow { .. } | FileEvent::DiskTight { .. } => {}
+            FileEvent::DiskEnough if !beside_recording => self.hub.health(Health::new(HealthCode::DiskEnough)),
+            FileEvent::DiskLow { .. } | FileEvent::DiskEnough | FileEvent::DiskTight { .. } => {}
             FileEvent::DiskFull => self.out_of_room(),
             FileEvent::Failed { reason } => {
                 let path = running.path.clone();

@@ -2,22 +2,20 @@
 
 use crate::encoders::Encoders;
 use crate::error::failure;
-use crate::feed::{Delay, PreviewWish};
+use crate::feed::PreviewWish;
 use crate::finishing::Finishing;
 use crate::hub::{Hub, Subject};
-use crate::preview::Preview;
-use crate::program::{Parts, Program};
 use crate::progress::Progress;
 use crate::protocol::{
     Command, Configuration, EngineState, Event, Failure, GoLive, Overlay, Recording, Reply, Snapshot, State, Stats, Summary,
 };
 use crate::rates::Rates;
 use crate::show::{Phase, Show, ShowParts};
-use crate::sound::Sound;
-use crate::sources::{self, Opened};
+use crate::sources;
+use crate::stage::{Stage, Surroundings};
 use crate::usage::own_usage;
 use bytes::Bytes;
-use stallcast_compose::{Fonts, Language, OverlaySet, Slate, slate};
+use stallcast_compose::Fonts;
 use stallcast_media::{Counters, Health, HealthCode, LossCounters};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -38,20 +36,6 @@ pub(crate) type OnStuck = Box<dyn Fn(&'static str) + Send>;
 const STATS: Duration = Duration::from_secs(1);
 /// Slack of the once-a-second figures: the look comes ten times a second.
 const STATS_SLACK: Duration = Duration::from_millis(50);
-
-/// Everything that exists while sources are open.
-struct Stage {
-    // Dropped in this order: the program before what it feeds.
-    program: Program,
-    sound: Sound,
-    /// Ends with the stage.
-    _preview: Preview,
-    configuration: Configuration,
-    camera: String,
-    mic: String,
-    demo: bool,
-    delay: Delay,
-}
 
 pub(crate) struct Director {
     data: PathBuf,
@@ -166,7 +150,7 @@ impl Director {
     fn configure(&mut self, wanted: Configuration) -> Result<(), Failure> {
         sources::check(&wanted)?;
         self.encoders.look_for(&wanted, &self.data);
-        if let Some(stage) = &self.stage {
+        if let Some(stage) = &mut self.stage {
             let now = &stage.configuration;
             let same_program = now.canvas == wanted.canvas;
             let same_encoders = now.video_kbps == wanted.video_kbps
@@ -176,12 +160,17 @@ impl Director {
                 return Err(failure("already_live", &[]));
             }
             if same_program {
-                return self.change_sources(wanted);
+                let spoken = now.language != wanted.language;
+                stage.change_sources(wanted)?;
+                if spoken {
+                    self.apply_overlay();
+                }
+                return Ok(());
             }
         }
         // Another canvas: the old stage lets go of its devices first.
         let before = self.stage.take().map(|stage| stage.configuration.clone());
-        match sources::open(&wanted).and_then(|opened| self.build(&wanted, opened)) {
+        match Stage::open(&wanted, &self.around()) {
             Ok(stage) => {
                 self.stage = Some(stage);
                 self.apply_overlay();
@@ -190,7 +179,7 @@ impl Director {
             Err(refused) => {
                 // What was there before is better than nothing.
                 if let Some(before) = before {
-                    match sources::open(&before).and_then(|opened| self.build(&before, opened)) {
+                    match Stage::open(&before, &self.around()) {
                         Ok(stage) => self.stage = Some(stage),
                         Err(e) => tracing::warn!(code = e.code, "the earlier sources do not open again"),
                     }
@@ -208,91 +197,14 @@ impl Director {
         }
         sources::check(&wanted)?;
         self.encoders.look_for(&wanted, &self.data);
-        let stage = self.build(&wanted, sources::open_patiently(&wanted)?)?;
+        let stage = Stage::open_patiently(&wanted, &self.around())?;
         self.stage = Some(stage);
         self.apply_overlay();
         Ok(())
     }
 
-    fn build(&self, wanted: &Configuration, opened: Opened) -> Result<Stage, Failure> {
-        let Opened { camera, mic, mic_name } = opened;
-        self.hub.forget(|subject| matches!(subject, Subject::Camera | Subject::Mic));
-        let internal = |e: std::io::Error| failure("internal", &[("detail", &e)]);
-        let (camera_name, demo, delay) = (camera.name(), camera.is_demo(), Delay::default());
-        let preview = Preview::start(self.wish.clone(), self.hub.clone()).map_err(internal)?;
-        let parts = Parts {
-            canvas: wanted.canvas,
-            source: camera,
-            slate: slate(wanted.canvas, Slate::CameraLost, Language::from(wanted.language.as_str()), &self.fonts),
-            fonts: self.fonts.clone(),
-            delay: delay.clone(),
-            preview: self.wish.clone(),
-            preview_frames: preview.frames(),
-            hub: self.hub.clone(),
-        };
-        let program = Program::start(parts).map_err(internal)?;
-        let sound = Sound::start(mic, delay.clone(), self.muted, self.wish.clone(), self.hub.clone()).map_err(internal)?;
-        Ok(Stage { program, sound, _preview: preview, configuration: wanted.clone(), camera: camera_name, mic: mic_name, demo, delay })
-    }
-
-    /// Replaces what differs; picture and sound of the show go on meanwhile.
-    fn change_sources(&mut self, wanted: Configuration) -> Result<(), Failure> {
-        let Some(stage) = &mut self.stage else { return Ok(()) };
-        let now = stage.configuration.clone();
-        let (camera_differs, mic_differs) = (now.camera != wanted.camera, now.mic != wanted.mic);
-        // One opened file gives both: it cannot be changed by halves.
-        let shared = sources::is_shared(&now) || sources::is_shared(&wanted);
-        let (camera_changes, mic_changes) = (camera_differs || shared && mic_differs, mic_differs || shared && camera_differs);
-        if camera_changes || mic_changes {
-            let release = || {
-                // The driver gives a device to one at a time.
-                if camera_changes {
-                    stage.program.replace_source(sources::paused(&stage.camera));
-                }
-                if mic_changes {
-                    stage.sound.replace_source(None);
-                }
-            };
-            let opened = sources::open_part(&wanted, camera_changes, mic_changes, release);
-            let (opened, taken) = match opened {
-                Ok(opened) => (Ok(opened), &wanted),
-                // What was there before, if it was let go of for the new one.
-                Err((refused, true)) => match sources::open_part(&now, camera_changes, mic_changes, || ()) {
-                    Ok(before) => (Err((refused, Some(before))), &now),
-                    Err((again, _)) => {
-                        tracing::warn!(code = again.code, "the earlier source does not open again");
-                        (Err((refused, None)), &now)
-                    }
-                },
-                Err((refused, false)) => (Err((refused, None)), &now),
-            };
-            let (parts, refused) = match opened {
-                Ok(parts) => (Some(parts), None),
-                Err((refused, before)) => (before, Some(refused)),
-            };
-            if let Some(parts) = parts {
-                let gone = [(Subject::Camera, camera_changes), (Subject::Mic, mic_changes)];
-                self.hub.forget(|subject| gone.contains(&(subject, true)));
-                if let Some(camera) = parts.camera {
-                    (stage.camera, stage.demo) = (camera.name(), camera.is_demo());
-                    stage.program.replace_source(camera);
-                }
-                if mic_changes {
-                    stage.mic = parts.mic_name;
-                    stage.sound.replace_source(parts.mic);
-                }
-            }
-            stage.configuration.camera = taken.camera.clone();
-            stage.configuration.mic = taken.mic.clone();
-            if let Some(refused) = refused {
-                return Err(refused);
-            }
-        }
-        stage.configuration = wanted;
-        if stage.configuration.language != now.language {
-            self.apply_overlay();
-        }
-        Ok(())
+    fn around(&self) -> Surroundings<'_> {
+        Surroundings { hub: &self.hub, fonts: &self.fonts, wish: &self.wish, muted: self.muted }
     }
 
     fn set_overlay(&mut self, overlay: Overlay, attachment: &Bytes) {
@@ -305,26 +217,9 @@ impl Director {
     }
 
     fn apply_overlay(&self) {
-        let Some(stage) = &self.stage else { return };
-        let card = self.overlay.card.clone().map(|card| stallcast_compose::ProductCard {
-            number: card.number,
-            title: card.title,
-            sign: card.sign,
-            price: card.price,
-            old_price: card.old_price,
-            stock: card.stock,
-            stock_of: card.stock_of,
-            picture_key: card.picture_key,
-            picture: (!self.picture.is_empty()).then(|| self.picture.clone()),
-        });
-        let coupon = self.overlay.coupon.clone().map(|coupon| stallcast_compose::CouponRibbon {
-            sign: coupon.sign,
-            discount: coupon.discount,
-            threshold: coupon.threshold,
-            ends_at_ms: coupon.ends_at_ms,
-        });
-        let language = Language::from(stage.configuration.language.as_str());
-        stage.program.set_overlay(OverlaySet { card, coupon, language });
+        if let Some(stage) = &self.stage {
+            stage.set_overlay(&self.overlay, &self.picture);
+        }
     }
 
     fn go_live(&mut self, go: GoLive) -> Result<(), Failure> {
@@ -445,6 +340,7 @@ impl Director {
             peak_rss_bytes: usage.peak_rss_bytes,
             cpu_s: usage.cpu_s,
             program_delay_ms: self.stage.as_ref().map_or(0, |stage| u32::try_from(stage.delay.get() / 1_000_000).unwrap_or(0)),
+            picture_percent: self.show.as_ref().map_or(100, Show::picture_percent),
             disk_minutes: self.show.as_ref().and_then(Show::disk_minutes),
             links,
         };

@@ -33,6 +33,7 @@ pub mod socket;
 mod sound;
 mod sound_line;
 mod sources;
+mod stage;
 mod supervisor;
 mod takeover;
 mod thread_priority;
@@ -44,7 +45,7 @@ pub mod wire;
 pub use child::{EngineOptions, run};
 pub use error::EngineError;
 pub use leftovers::{finish_recording, recording_parts};
-pub use stallcast_broadcast::{Target, TargetError};
+pub use stallcast_broadcast::{Target, TargetError, room_minutes};
 pub use stallcast_capture::{CameraDevice, CameraMode, DeviceList, MicDevice, devices};
 pub use supervisor::{Engine, EngineEvent};
 

@@ -17,6 +17,26 @@ struct Part {
     still: Duration,
 }
 
+/// What lies between two looks counts so much.
+fn passed(seen: &mut Option<Instant>, now: Instant) -> Duration {
+    seen.replace(now).map_or(Duration::ZERO, |seen| now.saturating_duration_since(seen).min(MOST))
+}
+
+/// Follows one counter of something that the show does without if it must.
+#[derive(Debug, Default)]
+pub(crate) struct Beside {
+    seen: Option<Instant>,
+    part: Part,
+}
+
+impl Beside {
+    /// Has it stood still? Called several times a second while it runs.
+    pub(crate) fn stuck(&mut self, now: Instant, count: u64) -> bool {
+        let passed = passed(&mut self.seen, now);
+        self.part.is_stuck(count, passed)
+    }
+}
+
 impl Part {
     fn is_stuck(&mut self, count: u64, passed: Duration) -> bool {
         if count == self.count {
@@ -40,7 +60,7 @@ pub(crate) struct Progress {
 impl Progress {
     /// The part that stands still, if one does. Called several times a second while the show runs.
     pub(crate) fn stuck(&mut self, now: Instant, counters: &Counters) -> Option<&'static str> {
-        let passed = self.seen.replace(now).map_or(Duration::ZERO, |seen| now.saturating_duration_since(seen).min(MOST));
+        let passed = passed(&mut self.seen, now);
         let stuck = [
             ("program", self.program.is_stuck(counters.composed(), passed)),
             // Pictures it skips do not count: before one that hangs the queue is full.

@@ -72,25 +72,35 @@ pub(crate) fn open(wanted: &Configuration) -> Result<Opened, Failure> {
 /// Opens both, and never fails for want of a device: it is waited for, behind a slate and silence. A file that cannot be read
 /// any more gives neither picture nor sound.
 pub(crate) fn open_patiently(wanted: &Configuration) -> Result<Opened, Failure> {
-    if is_shared(wanted)
-        && let Ok(opened) = open(wanted)
+    let part = open_part_patiently(wanted, true, true)?;
+    Ok(Opened { camera: part.camera.unwrap_or_else(|| gone("demo")), mic: part.mic, mic_name: part.mic_name })
+}
+
+/// The same for the sources asked for.
+pub(crate) fn open_part_patiently(wanted: &Configuration, camera: bool, mic: bool) -> Result<OpenedPart, Failure> {
+    if camera
+        && mic
+        && is_shared(wanted)
+        && let Ok(part) = open_now(wanted, true, true)
     {
-        return Ok(opened);
+        return Ok(part);
     }
+    let now = |camera, mic| open_now(wanted, camera, mic).ok();
     let camera = match &wanted.camera {
+        _ if !camera => None,
         CameraChoice::Device { id } => Some(stallcast_capture::wait_for_camera(id.as_deref(), wanted.canvas).map_err(refusal)?),
-        CameraChoice::File { .. } | CameraChoice::Demo => open_now(wanted, true, false).ok().and_then(|part| part.camera),
+        CameraChoice::File { path } => {
+            Some(now(true, false).and_then(|part| part.camera).unwrap_or_else(|| gone(&path.display().to_string())))
+        }
+        CameraChoice::Demo => Some(now(true, false).and_then(|part| part.camera).unwrap_or_else(|| gone("demo"))),
     };
     let mic = match &wanted.mic {
+        _ if !mic => None,
         MicChoice::Device { id } => Some(stallcast_capture::wait_for_mic(id.as_deref()).map_err(refusal)?),
-        MicChoice::File { .. } | MicChoice::Demo | MicChoice::None => open_now(wanted, false, true).ok().and_then(|part| part.mic),
+        MicChoice::File { .. } | MicChoice::Demo | MicChoice::None => now(false, true).and_then(|part| part.mic),
     };
-    let camera = camera.unwrap_or_else(|| match &wanted.camera {
-        CameraChoice::File { path } => gone(&path.display().to_string()),
-        CameraChoice::Device { .. } | CameraChoice::Demo => gone("demo"),
-    });
     let mic_name = mic.as_ref().map(|mic| mic.name()).unwrap_or_default();
-    Ok(Opened { camera, mic, mic_name })
+    Ok(OpenedPart { camera, mic, mic_name })
 }
 
 /// Opens the sources asked for. `release` lets go of the present ones; it is called only before a device is opened,

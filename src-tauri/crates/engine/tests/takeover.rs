@@ -42,14 +42,20 @@ fn for_viewers(folder: &Path) -> GoLive {
     GoLive { hls_dir: Some(folder.join("live")), ..record_into(&folder.join("files").join("show.mp4"), None) }
 }
 
+/// The demo, recorded and on air, as an app sees it.
+async fn recorded(folder: &Path) -> (Engine, Receiver<EngineEvent>) {
+    let engine = Engine::attach_or_start(folder, &child()).await.expect("it starts");
+    let mut events = engine.events();
+    give(&engine, Command::Configure(small_demo())).await;
+    give(&engine, Command::GoLive(record_into(&folder.join("show.mp4"), None))).await;
+    wait_encoded(&mut events, 30).await;
+    (engine, events)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_show_that_is_ended_does_not_come_back_when_the_process_dies_meanwhile() {
     let folder = tempfile::tempdir().expect("a folder");
-    let engine = Engine::attach_or_start(folder.path(), &child()).await.expect("it starts");
-    let mut events = engine.events();
-    give(&engine, Command::Configure(small_demo())).await;
-    give(&engine, Command::GoLive(record_into(&folder.path().join("show.mp4"), None))).await;
-    wait_encoded(&mut events, 30).await;
+    let (engine, mut events) = recorded(folder.path()).await;
     let first = engine.pid();
     // It hangs, so the host presses End, and then it dies.
     signal(first, Signal::STOP);
@@ -127,12 +133,7 @@ async fn a_show_goes_on_behind_a_slate_when_its_source_is_gone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_show_survives_its_app_and_then_its_media_process() {
     let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("show.mp4");
-    let first = Engine::attach_or_start(folder.path(), &child()).await.expect("it starts");
-    let mut events = first.events();
-    give(&first, Command::Configure(small_demo())).await;
-    give(&first, Command::GoLive(record_into(&file, None))).await;
-    wait_encoded(&mut events, 30).await;
+    let (first, _) = recorded(folder.path()).await;
     first.detach();
     let second = Engine::attach_or_start(folder.path(), &child()).await.expect("it is there");
     let mut events = second.events();
@@ -152,11 +153,7 @@ async fn a_show_survives_its_app_and_then_its_media_process() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_show_that_somebody_else_ended_does_not_come_back() {
     let folder = tempfile::tempdir().expect("a folder");
-    let engine = Engine::attach_or_start(folder.path(), &child()).await.expect("it starts");
-    let mut events = engine.events();
-    give(&engine, Command::Configure(small_demo())).await;
-    give(&engine, Command::GoLive(record_into(&folder.path().join("show.mp4"), None))).await;
-    wait_encoded(&mut events, 30).await;
+    let (engine, mut events) = recorded(folder.path()).await;
     let other = Engine::attach(folder.path()).await.expect("no error").expect("it is there");
     give(&other, Command::End).await;
     wait_state(&mut events, EngineState::Ready).await;
