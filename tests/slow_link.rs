@@ -80,6 +80,7 @@ fn a_slow_link_costs_quality_and_no_frame() -> anyhow::Result<()> {
     watch(&show, 3)?;
     let free = watch(&show, 4)?;
     ensure!(mean_kbps(&free) > f64::from(RATES.0) * 0.8, "the clip does not fill the rate: {}", mean_kbps(&free));
+    let mark = show.mark();
     for share in [0.6, 0.25] {
         let carries = f64::from(all) * share;
         link.set_kbit(Some(carries as u32))?;
@@ -89,8 +90,14 @@ fn a_slow_link_costs_quality_and_no_frame() -> anyhow::Result<()> {
         ensure!(far <= 2000, "{far} ms behind at {share}");
         ensure!(settled < carries * 1.15, "{settled} kbit/s over a link of {carries}");
     }
+    // The host hears of it, in the words of the language and with where it stands.
+    let lowered = show.wait_health(mark, "picture_lowered", LIMIT)?;
+    let told: u64 = lowered["percent"].as_str().and_then(|percent| percent.parse().ok()).context("how far")?;
+    ensure!((5..90).contains(&told) && url.contains(lowered["host"].as_str().context("where")?), "{lowered}");
+    let mark = show.mark();
     link.set_kbit(None)?;
     watch(&show, 20)?;
+    show.wait_health(mark, "picture_restored", LIMIT)?;
     let back = watch(&show, 3)?;
     ensure!(mean_kbps(&back) > mean_kbps(&free) * 0.85, "{} of {} kbit/s came back", mean_kbps(&back), mean_kbps(&free));
 

@@ -272,7 +272,7 @@ describe('order window', () => {
     const fake = new FakeStudio(sampleView('trouble'));
     const page = await open(fake, OrdersWindow);
     expect(page.find('problem')).toBeNull();
-    fake.send({ section: 'health', value: [{ code: 'platform_unreachable', params: { connection: '半山茶器' }, atMs: 1, level: 'bad' }] });
+    fake.send({ section: 'health', value: [{ subject: 'platform:local', code: 'platform_unreachable', params: { connection: '半山茶器' }, atMs: 1, level: 'bad' }] });
     expect((await page.findByTestId('problem')).textContent).toContain('连不上 半山茶器');
   });
 });

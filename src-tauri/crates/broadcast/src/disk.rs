@@ -45,16 +45,33 @@ impl Room {
     }
 }
 
-/// Says when a person must hear of a filling disk: below [`LOW`] bytes, again as it becomes urgent, and anew when space
-/// was made in between.
+/// Minutes of recording at `kbps` (picture and sound, kbit/s) that the disk of `folder` has room for. `None` where the OS does
+/// not say. Asks the file system: not on a thread that must not wait.
+#[must_use]
+pub fn room_minutes(folder: &Path, kbps: u32) -> Option<u64> {
+    const BYTES_A_MINUTE: u64 = 1000 / 8 * 60;
+    let room = Room::of(folder).ok()??;
+    Some(room.usable / (u64::from(kbps.max(1)) * BYTES_A_MINUTE))
+}
+
+/// What a person must hear of the room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// It goes to an end.
+    Low,
+    /// Somebody made room.
+    Enough,
+}
+
+/// Says when a person must hear of a filling disk: below [`LOW`] bytes, again as it becomes urgent, and when space was made.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     told: usize,
 }
 
 impl Watch {
-    /// Minutes left and whether to tell of them now.
-    pub fn look(&mut self, room: Room, bytes_per_minute: u64) -> (u64, bool) {
+    /// Minutes left and what to tell of them now.
+    pub fn look(&mut self, room: Room, bytes_per_minute: u64) -> (u64, Option<Word>) {
         let minutes = room.usable / bytes_per_minute.max(1);
         let reached = if room.free < LOW { WARN_AT.iter().filter(|at| minutes < **at).count() } else { 0 };
         let tell = reached > self.told;
@@ -63,10 +80,12 @@ impl Watch {
             1 => room.free > LOW + LOW / 10,
             told => minutes > 2 * WARN_AT[told - 1],
         };
+        let before = self.told;
         if tell || cleared {
             self.told = reached;
         }
-        (minutes, tell)
+        let enough = before > 0 && self.told == 0;
+        (minutes, if tell { Some(Word::Low) } else { enough.then_some(Word::Enough) })
     }
 }
 
@@ -111,21 +130,22 @@ mod tests {
     #[test]
     fn a_person_is_told_when_a_show_may_not_fit_and_again_when_it_presses() {
         let mut watch = Watch::default();
-        assert!(!watch.look(room(100 << 30), PER_MINUTE).1);
-        assert_eq!(watch.look(room(4 << 30), PER_MINUTE), (179, true), "below 5 GiB");
-        assert!(!watch.look(room(2 << 30), PER_MINUTE).1, "once");
-        assert_eq!(watch.look(room(900 << 20), PER_MINUTE), (20, true));
-        assert_eq!(watch.look(room(600 << 20), PER_MINUTE), (5, true));
-        assert_eq!(watch.look(room(500 << 20), PER_MINUTE), (0, false));
-        assert!(!watch.look(room(20 << 30), PER_MINUTE).1, "somebody made room");
-        assert_eq!(watch.look(room(2 << 30), PER_MINUTE), (77, true), "and it is gone again");
+        assert_eq!(watch.look(room(100 << 30), PER_MINUTE).1, None);
+        assert_eq!(watch.look(room(4 << 30), PER_MINUTE), (179, Some(Word::Low)), "below 5 GiB");
+        assert_eq!(watch.look(room(2 << 30), PER_MINUTE).1, None, "once");
+        assert_eq!(watch.look(room(900 << 20), PER_MINUTE), (20, Some(Word::Low)));
+        assert_eq!(watch.look(room(600 << 20), PER_MINUTE), (5, Some(Word::Low)));
+        assert_eq!(watch.look(room(500 << 20), PER_MINUTE), (0, None));
+        assert_eq!(watch.look(room(20 << 30), PER_MINUTE).1, Some(Word::Enough), "somebody made room");
+        assert_eq!(watch.look(room(20 << 30), PER_MINUTE).1, None, "once");
+        assert_eq!(watch.look(room(2 << 30), PER_MINUTE), (77, Some(Word::Low)), "and it is gone again");
     }
 
     #[test]
     fn many_minutes_on_a_fast_stream_are_few_bytes_and_the_other_way_round() {
         let mut watch = Watch::default();
-        assert_eq!(watch.look(room(50 << 30), 1 << 30), (49, false), "50 GiB is not a full disk, whatever the stream");
-        assert!(watch.look(room(4 << 30), 1 << 30).1);
+        assert_eq!(watch.look(room(50 << 30), 1 << 30), (49, None), "50 GiB is not a full disk, whatever the stream");
+        assert_eq!(watch.look(room(4 << 30), 1 << 30).1, Some(Word::Low));
     }
 
     #[test]
@@ -137,6 +157,16 @@ mod tests {
         assert_eq!([look(3), look(3), look(6), look(7)], [Some(50), None, None, None]);
         assert_eq!([look(8), look(19), look(20), look(500)], [Some(70), None, Some(100), None], "space was made");
         assert_eq!(look(0), Some(50));
+    }
+
+    #[test]
+    fn the_room_is_told_before_anything_is_recorded() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let usable = Room::of(folder.path()).expect("asked").expect("told").usable;
+        let minutes = room_minutes(folder.path(), 8_000).expect("told");
+        // 60 MB a minute; others may write meanwhile.
+        assert!(minutes.abs_diff(usable / 60_000_000) <= 2, "{minutes} minutes for {usable} bytes");
+        assert_eq!(room_minutes(&folder.path().join("none"), 8_000), None);
     }
 
     #[test]

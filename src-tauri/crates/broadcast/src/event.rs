@@ -119,6 +119,8 @@ pub enum FileEvent {
         /// At the present bitrate.
         minutes: u64,
     },
+    /// There is room again, after [`FileEvent::DiskLow`].
+    DiskEnough,
     /// The picture should be given this share of its full bitrate, so that the room lasts.
     DiskTight {
         /// 100 when there is room again.

@@ -18,6 +18,7 @@ mod rtmp;
 mod target;
 
 pub use congestion::Congestion;
+pub use disk::room_minutes;
 pub use event::{FileEvent, LinkFigures, LinkPhase, Refusal, SinkEvent};
 pub use hls::HlsSink;
 pub use parts::{earlier_parts, next_part};

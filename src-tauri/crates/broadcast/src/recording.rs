@@ -1,5 +1,5 @@
 use crate::crashes::Crashes;
-use crate::disk::{Room, Thrift, Watch, is_full};
+use crate::disk::{Room, Thrift, Watch, Word, is_full};
 use crate::fmp4::{Fragment, Fragmenter, scan, write_plain};
 use crate::{FileEvent, next_part, replace};
 use stallcast_clock::{failpoint, spawn_thread};
@@ -313,13 +313,15 @@ impl<F: Fn(FileEvent)> Recorder<F> {
             (self.on_event)(FileEvent::Started);
         }
         if let Some(room) = room {
-            let (minutes, tell) = self.watch.look(room, self.rate.bytes_per_minute());
+            let (minutes, word) = self.watch.look(room, self.rate.bytes_per_minute());
             self.minutes.store(minutes, Ordering::Relaxed);
-            if tell {
-                (self.on_event)(FileEvent::DiskLow { minutes });
-            }
             if let Some(percent) = self.thrift.look(room, self.rate.nominal) {
                 (self.on_event)(FileEvent::DiskTight { percent, minutes });
+            }
+            match word {
+                Some(Word::Low) => (self.on_event)(FileEvent::DiskLow { minutes }),
+                Some(Word::Enough) => (self.on_event)(FileEvent::DiskEnough),
+                None => {}
             }
         }
         Ok(())

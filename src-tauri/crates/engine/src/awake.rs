@@ -14,7 +14,8 @@ use std::time::Duration;
 const LOOK_EACH: Duration = Duration::from_secs(30);
 /// So little time or charge is a reason to go and fetch the power supply now.
 const LOW_MINUTES: u64 = 30;
-const LOW_PERCENT: u64 = 20;
+/// The later ones: what was said of it is no longer true.
+const LOW_PERCENT: [u64; 3] = [20, 10, 5];
 
 /// Lasts as long as the show: the thread `awake` holds what keeps the machine awake, and lets go when this is dropped.
 #[derive(Debug)]
@@ -96,7 +97,8 @@ fn read_battery() -> Option<Reading> {
 #[derive(Debug, Default)]
 struct Power {
     on_battery: bool,
-    low: bool,
+    /// How often that it is low.
+    low: usize,
 }
 
 impl Power {
@@ -105,10 +107,11 @@ impl Power {
             let was = std::mem::take(self);
             return was.on_battery.then(|| Health::new(HealthCode::PowerBack));
         }
-        let low = now.percent <= LOW_PERCENT || now.minutes.is_some_and(|left| left <= LOW_MINUTES);
-        let is_news = !self.on_battery || low && !self.low;
-        (self.on_battery, self.low) = (true, self.low || low);
-        let code = if low { HealthCode::BatteryLow } else { HealthCode::OnBattery };
+        let soon_empty = usize::from(now.minutes.is_some_and(|left| left <= LOW_MINUTES));
+        let low = LOW_PERCENT.iter().filter(|at| now.percent <= **at).count().max(soon_empty);
+        let is_news = !self.on_battery || low > self.low;
+        (self.on_battery, self.low) = (true, self.low.max(low));
+        let code = if low > 0 { HealthCode::BatteryLow } else { HealthCode::OnBattery };
         is_news.then(|| Health::new(code).with("percent", now.percent))
     }
 }
@@ -131,6 +134,9 @@ mod tests {
         assert_eq!(told(&mut power, true, 56, Some(31)), None, "no to and fro");
         assert_eq!(told(&mut power, false, 56, None), Some(HealthCode::PowerBack));
         assert_eq!(told(&mut power, true, 20, None), Some(HealthCode::BatteryLow), "by charge, at once");
+        assert_eq!(told(&mut power, true, 11, None), None);
+        assert_eq!(told(&mut power, true, 10, None), Some(HealthCode::BatteryLow), "what was said is no longer true");
+        assert_eq!(told(&mut power, true, 4, None), Some(HealthCode::BatteryLow), "nor then");
     }
 
     #[test]

@@ -39,6 +39,10 @@ fn subject(code: HealthCode) -> Option<(Subject, bool)> {
         H::MicBack => (Subject::Mic, false),
         H::DestinationLost | H::DestinationUnreachable | H::DestinationHeld | H::DestinationRefused => (Subject::Show("link"), true),
         H::DestinationBack => (Subject::Show("link"), false),
+        H::PictureLowered => (Subject::Show("rate"), true),
+        H::PictureRestored => (Subject::Show("rate"), false),
+        H::DiskLow | H::DiskSaving => (Subject::Show("disk"), true),
+        H::DiskEnough => (Subject::Show("disk"), false),
         H::RecordingStopped | H::RecordingFailed => (Subject::Show("recording"), true),
         H::CleanFeedStopped | H::CleanFeedFailed => (Subject::Show("clean_feed"), true),
         H::ViewersLost => (Subject::Show("viewers"), true),
@@ -52,7 +56,7 @@ fn subject(code: HealthCode) -> Option<(Subject, bool)> {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Hub {
     clients: Arc<Mutex<Vec<Weak<Waiting>>>>,
-    /// By what they are about, and the host where there may be several.
+    /// By what they are about, and the id where there may be several.
     problems: Arc<Mutex<BTreeMap<(Subject, String), Health>>>,
 }
 
@@ -148,7 +152,7 @@ impl Hub {
     pub(crate) fn health(&self, health: Health) {
         tracing::info!(code = ?health.code, params = ?health.params, "health");
         if let Some((subject, lasts)) = subject(health.code) {
-            let key = (subject, health.params.get("host").cloned().unwrap_or_default());
+            let key = (subject, health.params.get("id").cloned().unwrap_or_default());
             let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
             if lasts {
                 problems.insert(key, health.clone());
@@ -236,7 +240,8 @@ mod tests {
     #[test]
     fn problems_last_until_they_are_answered_or_what_they_are_about_is_gone() {
         let hub = Hub::default();
-        let at = |code, host: &str| Health::new(code).with("host", host);
+        // Two of one host: a platform that takes several streams.
+        let at = |code, id: &str| Health::new(code).with("host", "one").with("id", id);
         hub.health(Health::new(HealthCode::CameraLost));
         hub.health(Health::new(HealthCode::EncoderBehind));
         hub.health(at(HealthCode::DestinationLost, "a"));

@@ -443,7 +443,7 @@ pub struct State {
 }
 
 /// Figures of the last second, and counts since the show began.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stats {
     /// Frames composed since the start.
     pub frames_composed: u64,
@@ -468,6 +468,8 @@ pub struct Stats {
     pub cpu_s: f64,
     /// D of the design: how far the program runs behind capture, ms.
     pub program_delay_ms: u32,
+    /// Share of its full bitrate that the slowest link leaves the picture, percent; 100 without a show.
+    pub picture_percent: u32,
     /// Room for the recording at this bitrate, minutes; `None` when not recording.
     pub disk_minutes: Option<u64>,
     /// Destinations, as in [`State`].

@@ -13,7 +13,7 @@ pub enum HealthCode {
     MicLost,
     /// `device`: it delivers again.
     MicBack,
-    /// `host`: connection lost, trying again.
+    /// `host`, and as with all of a destination `id`: connection lost, trying again.
     DestinationLost,
     /// `host`: accepted again.
     DestinationBack,
@@ -25,6 +25,10 @@ pub enum HealthCode {
     DestinationRefused,
     /// `host`: the link does not carry the stream, not even at a lower bitrate yet; frames may be dropped.
     DestinationSlow,
+    /// `host`, `percent`: the picture's bitrate was lowered to this share of its full one, which this link carries.
+    PictureLowered,
+    /// Every link carries the full bitrate again, or none is left that does not.
+    PictureRestored,
     /// `path`: the disk is full; the recording so far is kept, the show goes on.
     RecordingStopped,
     /// `path`, `reason`: the recording could not be written.
@@ -39,6 +43,8 @@ pub enum HealthCode {
     DiskLow,
     /// `minutes`, `percent`: so little room that the picture's bitrate was lowered to make it last.
     DiskSaving,
+    /// There is room for the recording again.
+    DiskEnough,
     /// `name`, `minutes`: a recording that was cut off last time is whole again.
     RecordingRepaired,
     /// `from`, `to`: an encoder failed and another took over; the show goes on.
@@ -47,7 +53,7 @@ pub enum HealthCode {
     EncoderHung,
     /// `percent`: the machine runs on its battery.
     OnBattery,
-    /// `percent`: half an hour or a fifth of the battery is left.
+    /// `percent`: half an hour or a fifth of the battery is left; again at a tenth and at a twentieth.
     BatteryLow,
     /// The power supply is back.
     PowerBack,

@@ -60,8 +60,11 @@ impl Studio {
             tracing::error!(error = %e, "destinations cannot be read");
             Vec::new()
         });
-        let links = self.hub().picture().state.links.iter().map(|l| (l.id.clone(), l.clone())).collect();
-        rows.iter().map(|row| self.destination_view(row, &links)).collect()
+        let links: BTreeMap<_, _> = self.hub().picture().state.links.iter().map(|l| (l.id.clone(), l.clone())).collect();
+        let known = rows.iter().map(|row| self.destination_view(row, &links));
+        // Those of a show that was started elsewhere: it is their picture too that may be late or gone.
+        let others = links.values().filter(|link| rows.iter().all(|row| row.id != link.id)).map(foreign);
+        known.chain(others).collect()
     }
 
     fn destination_view(&self, row: &DestinationRow, links: &BTreeMap<String, LinkStatus>) -> DestinationView {
@@ -191,11 +194,12 @@ impl Studio {
             let (Some(row), Some(stored), Some(server)) = (old, stored, server) else {
                 return Ok((Address { url: url.into(), key: None }, true));
             };
-            if row.key_state == GONE {
-                return Err(bad_address(TargetError::Key));
-            }
-            if url == server {
-                return Ok((stored, false));
+            match (row.key_state == GONE, url == server) {
+                (true, true) => return Err(bad_address(TargetError::Key)),
+                // A whole address holds its key; of one without it the caller says what is missing.
+                (true, false) => return Ok((Address { url: url.into(), key: None }, true)),
+                (false, true) => return Ok((stored, false)),
+                (false, false) => {}
             }
             let key = stored.target()?.key().to_owned();
             return Ok((Address { url: url.into(), key: Some(key.into()) }, false));
@@ -324,6 +328,24 @@ impl Studio {
         let plain = self.inner.key.open_sealed(&row_name(&row.id), &row.sealed)?;
         let (url, key): (String, Option<String>) = serde_json::from_slice(&plain).map_err(StudioError::internal)?;
         Ok(Address { url: SecretString::from(url), key: key.map(SecretString::from) })
+    }
+}
+
+/// A link of which only its state is known.
+fn foreign(link: &LinkStatus) -> DestinationView {
+    DestinationView {
+        id: link.id.clone(),
+        name: link.host.clone(),
+        preset: "custom".to_owned(),
+        host: link.host.clone(),
+        key_hint: String::new(),
+        one_show: false,
+        key_gone: false,
+        enabled: true,
+        state: present::link_state(link.state),
+        behind_ms: present::count(link.behind_ms),
+        notes: Vec::new(),
+        last_step: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The event hub: what the media side said last, and the stream of sections to every window.
 
+use crate::departed::Departed;
 use crate::health::HealthBoard;
 use crate::view::{HealthView, LevelsView, StudioEvent};
 use stallcast_engine::protocol::{Configuration, EngineState, Event, Overlay, State, Stats, Summary};
@@ -8,6 +9,8 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast;
 
+/// Behind by more than this a link is slow to a person, ms; the pages say the same (`ui/src/lib/stores/link.ts`).
+const SLOW_MS: u64 = 1_500;
 /// Events kept for a slow reader; one that falls further behind takes a snapshot.
 const EVENTS: usize = 256;
 
@@ -27,8 +30,10 @@ pub(crate) struct Picture {
     /// Pressed, and the media process has not said so yet.
     pub pressed: Option<Pressed>,
     pub recording_since_ms: Option<i64>,
-    /// CPU seconds of media processes that died in this show.
-    pub lost_cpu_s: f64,
+    /// Off air: minutes of recording that its folder has room for.
+    pub room_minutes: Option<u64>,
+    /// What media processes that died in this show had counted.
+    pub departed: Departed,
     pub preview_fps: u32,
     /// Longest side, pixels.
     pub preview_side: u32,
@@ -93,7 +98,8 @@ impl Hub {
                 met: false,
                 pressed: None,
                 recording_since_ms: None,
-                lost_cpu_s: 0.0,
+                room_minutes: None,
+                departed: Departed::default(),
                 preview_fps: 0,
                 preview_side: crate::preview::MAX_SIDE,
                 steps_done: BTreeSet::new(),
@@ -162,7 +168,8 @@ impl Hub {
             self.follow_health(&mut picture, &state);
         }
         if picture.state.recording.is_none() != state.recording.is_none() {
-            picture.recording_since_ms = state.recording.as_ref().map(|_| now_ms);
+            // One that was there before anything was heard began nobody knows when.
+            picture.recording_since_ms = state.recording.as_ref().filter(|_| picture.open).map(|_| now_ms);
         }
         let over = match picture.pressed {
             Some(Pressed::GoLive) => matches!(state.engine, EngineState::Starting | EngineState::Live),
@@ -190,13 +197,32 @@ impl Hub {
         }
     }
 
-    pub(crate) fn take_stats(&self, stats: Stats) {
+    /// Takes the figures of a second; true if they change what windows show of the destinations.
+    pub(crate) fn take_stats(&self, stats: Stats) -> bool {
         let mut picture = self.picture();
-        // A counter that fell belongs to a new process: the old one's time still counts.
-        if let Some(lost) = picture.stats.as_ref().map(|s| s.cpu_s).filter(|old| *old > stats.cpu_s + 0.5) {
-            picture.lost_cpu_s += lost;
+        // A counter that fell belongs to a new process: what the old one counted still counts.
+        let Picture { departed, stats: last, state, .. } = &mut *picture;
+        if let Some(last) = last.as_ref().filter(|last| last.cpu_s > stats.cpu_s + 0.5 && on_air(state.engine)) {
+            departed.add(last);
         }
+        let mut moved = false;
+        for link in &mut picture.state.links {
+            // The media process sends its state when something else changes, which may be never.
+            if let Some(now) = stats.links.iter().find(|now| now.id == link.id) {
+                let shown = |behind_ms: u64| if behind_ms > SLOW_MS { behind_ms / 100 } else { 0 };
+                moved |= shown(link.behind_ms) != shown(now.behind_ms);
+                (link.behind_ms, link.bytes_sent, link.dropped) = (now.behind_ms, now.bytes_sent, now.dropped);
+            }
+        }
+        let before = picture.health.view();
+        picture.health.figures(&stats);
+        let after = picture.health.view();
         picture.stats = Some(stats);
+        drop(picture);
+        if before != after {
+            self.send(StudioEvent::Health(after));
+        }
+        moved
     }
 
     /// A show is being encoded or will be in a moment.
@@ -206,7 +232,7 @@ impl Hub {
 
     /// CPU of dead media processes and the figures of the summary's.
     pub(crate) fn engine_cost(&self, summary: &Summary) -> crate::usage::Usage {
-        crate::usage::Usage { cpu_s: summary.cpu_s + self.picture().lost_cpu_s, peak_rss_bytes: summary.peak_rss_bytes }
+        crate::usage::Usage { cpu_s: summary.cpu_s + self.picture().departed.cpu_s, peak_rss_bytes: summary.peak_rss_bytes }
     }
 }
 
@@ -243,6 +269,54 @@ mod tests {
         hub.take_state(ready("other"), 3);
         assert!(codes(&hub).is_empty());
         assert_eq!(events.try_recv().ok(), Some(StudioEvent::Health(vec![])));
+    }
+
+    #[test]
+    fn a_show_counts_on_over_the_death_of_its_media_process() {
+        let hub = hub();
+        let figures = |cpu_s, dropped, frames_encoded| Stats {
+            cpu_s,
+            frames_encoded,
+            loss: stallcast_media::LossCounters { lagged: 1, skipped: 2, dropped },
+            ..Stats::default()
+        };
+        hub.take_state(State { engine: EngineState::Live, ..ready("cam") }, 0);
+        hub.take_stats(figures(30.0, 5, 900));
+        hub.take_stats(figures(40.0, 6, 1_200));
+        hub.take_stats(figures(1.0, 0, 30));
+        hub.take_stats(figures(2.0, 1, 60));
+        let picture = hub.picture();
+        assert_eq!(picture.departed.loss_with(picture.stats.as_ref().expect("told").loss).dropped, 7);
+        assert!((picture.departed.cpu_s - 40.0).abs() < 0.001);
+    }
+
+    #[test]
+    fn how_long_a_recording_runs_is_said_only_by_who_saw_it_begin() {
+        let recorded = || State { engine: EngineState::Live, recording: Some("a.mp4".into()), ..ready("cam") };
+        let (attached, there) = (hub(), hub());
+        attached.take_state(recorded(), 7);
+        there.take_state(State { engine: EngineState::Live, ..ready("cam") }, 6);
+        there.take_state(recorded(), 7);
+        assert_eq!((attached.picture().recording_since_ms, there.picture().recording_since_ms), (None, Some(7)));
+    }
+
+    #[test]
+    fn a_link_that_falls_behind_is_shown_without_any_other_news() {
+        let link = |behind_ms| stallcast_engine::protocol::LinkStatus {
+            id: "a".to_owned(),
+            host: "one".to_owned(),
+            state: stallcast_engine::protocol::LinkState::Publishing,
+            bytes_sent: 0,
+            reconnects: 0,
+            dropped: 0,
+            behind_ms,
+        };
+        let hub = hub();
+        hub.take_state(State { links: vec![link(0)], ..ready("cam") }, 0);
+        let figures = |behind_ms| Stats { picture_percent: 100, links: vec![link(behind_ms)], ..Stats::default() };
+        let moved = [400, 1_400, 2_410, 2_450, 2_510, 300, 200].map(|behind_ms| hub.take_stats(figures(behind_ms)));
+        assert_eq!(moved, [false, false, true, false, true, true, false], "only what a person sees");
+        assert_eq!(hub.picture().state.links[0].behind_ms, 200);
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod connect_tests;
 mod control;
 mod control_socket;
 mod coupons;
+mod departed;
 mod destination_view;
 mod destinations;
 mod error;

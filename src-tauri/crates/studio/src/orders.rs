@@ -5,7 +5,8 @@ use crate::order_view::{self, LinePiecesView};
 use crate::present;
 use crate::rows::{self, OrderAt, OrderRow, OrderSearch};
 use crate::studio::{Studio, logged};
-use crate::view::{OrderPageView, OrderRowView, OrderStatusView, OrdersView, ShowView, StudioEvent, UiError};
+use crate::view::{OrderPageView, OrderRowView, OrderStatusView, OrdersView, ShowView, StatsView, StudioEvent, UiError};
+use stallcast_engine::protocol::Stats;
 use stallcast_model::{AfterSaleAnswer, ConnectionId, Currency, LinePieces, Money, Product, Waybill};
 use stallcast_store::Resource;
 use std::collections::HashMap;
@@ -228,10 +229,13 @@ impl Studio {
         }
     }
 
-    pub(crate) fn stats_view(&self) -> crate::view::StatsView {
+    pub(crate) fn stats_view(&self) -> StatsView {
         let picture = self.hub().picture();
         let cores = self.inner.cores;
-        picture.stats.as_ref().map_or_else(|| crate::view::StatsView { cores, ..Default::default() }, |s| present::stats(s, cores))
+        let Some(stats) = &picture.stats else { return StatsView { cores, picture_percent: 100, ..Default::default() } };
+        let whole = Stats { loss: picture.departed.loss_with(stats.loss), ..stats.clone() };
+        let room = picture.room_minutes.filter(|_| !crate::hub::on_air(picture.state.engine));
+        StatsView { disk_minutes: whole.disk_minutes.or(room).map(present::count), ..present::stats(&whole, cores) }
     }
 }
 

@@ -245,6 +245,7 @@ pub(crate) fn stats(stats: &Stats, cores: u32) -> StatsView {
         dropped: count(stats.loss.dropped),
         cpu: stats.cpu,
         cores,
+        picture_percent: stats.picture_percent,
         disk_minutes: stats.disk_minutes.map(count),
         program_delay_ms: stats.program_delay_ms,
     }

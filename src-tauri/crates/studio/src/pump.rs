@@ -216,12 +216,15 @@ impl Studio {
                 if self.hub().take_state(state.clone(), self.now_ms()) {
                     self.follow_state(before, state).await;
                     self.publish_show().await;
-                    self.hub().send(StudioEvent::Destinations(self.destinations_view().await));
+                    self.publish_destinations().await;
                 }
             }
             Event::Stats(stats) => {
-                self.hub().take_stats(stats.clone());
+                let late = self.hub().take_stats(stats.clone());
                 self.hub().send(StudioEvent::Stats(self.stats_view()));
+                if late {
+                    self.publish_destinations().await;
+                }
             }
             Event::Levels { peak_db, rms_db } => return self.hub().levels(*peak_db, *rms_db),
             Event::Health(health) => return self.hub().health(health.clone(), self.now_ms()),
@@ -230,7 +233,8 @@ impl Studio {
             // It ended by itself: its time was over, or nobody looked after it. Tells the news itself.
             Event::Ended(summary) => {
                 self.hub().picture().pressed = None;
-                return self.show_over(summary).await;
+                let summary = self.whole(summary.clone());
+                return self.show_over(&summary).await;
             }
         }
         self.hub().tell(event);
@@ -254,6 +258,9 @@ impl Studio {
                     self.tell_clocks(now);
                     self.expire_reading(now).await;
                     self.follow_clock().await;
+                    if beats.is_multiple_of(ANY_BEAT) && !self.is_on_air() {
+                        self.inner.tasks.spawn("room", self.clone().look_for_room());
+                    }
                     beats = beats.wrapping_add(1);
                     if beats.is_multiple_of(ANY_BEAT) || self.overlay_ages() {
                         self.refresh_overlay().await;
@@ -286,6 +293,15 @@ impl Studio {
     /// Is there something in the picture that time alone changes (figures, a countdown), or that it should show and does not?
     fn overlay_ages(&self) -> bool {
         self.inner.overlay_owed.load(Ordering::Relaxed) || self.hub().picture().overlay != Overlay::default()
+    }
+
+    /// How long a recording could be: known before the show, when there is time to make room.
+    async fn look_for_room(self) {
+        let configuration = self.configuration();
+        // Beside the recordings' folder, which comes with the first one.
+        let (folder, kbps) = (self.data().to_owned(), configuration.video_kbps + configuration.audio_kbps);
+        let minutes = tokio::task::spawn_blocking(move || stallcast_engine::room_minutes(&folder, kbps)).await;
+        self.hub().picture().room_minutes = minutes.ok().flatten();
     }
 
     /// A copy of the database, on a task of its own: it may take seconds.

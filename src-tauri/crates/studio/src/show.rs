@@ -1,6 +1,7 @@
 //! Going live, ending, muting, recording.
 
 use crate::args::clean_of;
+use crate::departed::Departed;
 use crate::error::StudioError;
 use crate::health::HealthBoard;
 use crate::hub::{Pressed, on_air};
@@ -55,6 +56,7 @@ impl Studio {
             }
             picture.pressed = Some(Pressed::GoLive);
             picture.steps_done.clear();
+            picture.departed = Departed::default();
         }
         self.hub().change_health(HealthBoard::show_begins);
         self.publish_show().await;
@@ -109,7 +111,7 @@ impl Studio {
         let reply = engine.command(Command::End, bytes::Bytes::new()).await;
         self.hub().picture().pressed = None;
         let summary = match reply {
-            Ok(Reply::Ended(summary)) => summary,
+            Ok(Reply::Ended(summary)) => self.whole(summary),
             Ok(_) => return Err(StudioError::internal("End")),
             Err(e) => {
                 self.publish_show().await;
@@ -141,7 +143,7 @@ impl Studio {
     fn figures_so_far(&self, state: &State) -> Summary {
         let stats = self.hub().picture().stats.clone();
         let links = state.links.iter().map(|link| LinkStatus { state: LinkState::Closed, ..link.clone() }).collect();
-        Summary {
+        self.whole(Summary {
             frames_composed: stats.as_ref().map_or(0, |s| s.frames_composed),
             loss: stats.as_ref().map(|s| s.loss).unwrap_or_default(),
             frames_encoded: stats.as_ref().map_or(0, |s| s.frames_encoded),
@@ -153,7 +155,13 @@ impl Studio {
             disk_full: false,
             cpu_s: stats.as_ref().map_or(0.0, |s| s.cpu_s),
             peak_rss_bytes: stats.as_ref().map_or(0, |s| s.peak_rss_bytes),
-        }
+        })
+    }
+
+    /// The figures of the whole show from those of its last media process.
+    pub(crate) fn whole(&self, mut summary: Summary) -> Summary {
+        self.hub().picture().departed.complete(&mut summary);
+        summary
     }
 
     /// The media process says that no show runs, and nobody was told of an end: `state` was the last that was known.

@@ -463,6 +463,8 @@ export type DevicesView = {
 
 /**  One open problem or piece of news. */
 export type HealthView = {
+	/**  What it is about: no two entries of the list are about the same. */
+	subject: string,
 	/**  Code for the sentence (`health.<code>` in the UI's texts). */
 	code: string,
 	/**  Values for the sentence. */
@@ -859,7 +861,9 @@ export type StatsView = {
 	cpu: number | null,
 	/**  Processor cores of the machine. */
 	cores: number,
-	/**  Minutes of recording left. */
+	/**  Share of its full bitrate that a slow link leaves the picture, percent. */
+	picturePercent: number,
+	/**  Minutes of recording left; off air, what a recording would have. */
 	diskMinutes: number | null,
 	/**  Program delay D, ms. */
 	programDelayMs: number,

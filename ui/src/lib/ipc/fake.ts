@@ -186,16 +186,17 @@ export function sampleView(mode = 'live', english = false, now = Date.now()): St
     comments: sampleComments(mode, english, now, shop),
     coupons,
     connections: sampleShops(shop, mode, english),
-    stats: { fps: mode === 'opening' ? 0 : 30, kbps: live ? 4000 : 0, lagged: 0, skipped: live ? 2 : 0, dropped: mode === 'trouble' ? 314 : 0, cpu: 1.84, cores: 4, diskMinutes: live ? 214 : 286, programDelayMs: 50 },
+    stats: { fps: mode === 'opening' ? 0 : 30, kbps: live ? 4000 : 0, lagged: 0, skipped: live ? 2 : 0, dropped: mode === 'trouble' ? 314 : 0, cpu: 1.84, cores: 4, picturePercent: mode === 'trouble' ? 64 : 100, diskMinutes: live ? 214 : 286, programDelayMs: 50 },
     destinations,
     settings: { language: english ? 'en' : 'zh-CN', theme: 'dark', record: live, cleanFeed: false, retentionDays: 90, keyProtector: 'file' },
     health:
       mode === 'trouble'
         ? [
-            { code: 'destination_lost', params: { host: 'push.douyin.example' }, atMs: now - 9_000, level: 'bad' },
-            { code: 'mic_lost', params: { device: 'USB Audio' }, atMs: now - 20_000, level: 'bad' },
-            { code: 'disk_low', params: { minutes: '12' }, atMs: now - 30_000, level: 'warn' },
-            { code: 'camera_back', params: { device: 'Logi C920' }, atMs: now - 40_000, level: 'good' },
+            { subject: 'link:d2', code: 'destination_lost', params: { host: 'push.douyin.example' }, atMs: now - 9_000, level: 'bad' },
+            { subject: 'mic', code: 'mic_lost', params: { device: 'USB Audio' }, atMs: now - 20_000, level: 'bad' },
+            { subject: 'rate', code: 'picture_lowered', params: { host: 'push.channels.example', percent: '64' }, atMs: now - 15_000, level: 'warn' },
+            { subject: 'disk', code: 'disk_low', params: { minutes: '12' }, atMs: now - 30_000, level: 'warn' },
+            { subject: 'camera', code: 'camera_back', params: { device: 'Logi C920' }, atMs: now - 40_000, level: 'good' },
           ]
         : [],
   };

@@ -27,6 +27,7 @@ impl Show {
         })?;
         self.stop_recording();
         self.recording = Some(path.clone());
+        self.recording_name.clone_from(path);
         if !self.recordings.contains(path) {
             self.recordings.push(path.clone());
         }

@@ -4,6 +4,7 @@
 mod ending;
 mod files;
 mod news;
+mod rate;
 
 pub(crate) use ending::{FILE_LIMIT, FLUSH_LIMIT};
 
@@ -20,6 +21,7 @@ use crate::protocol::{Configuration, Failure, GoLive, LinkState, LinkStatus, Rec
 use crate::relay::Relay;
 use crate::sound::{Done, Sound, SoundShow};
 use news::{NEWS, News, Origin, Teller};
+use rate::Lowered;
 use secrecy::ExposeSecret;
 use stallcast_broadcast::{Congestion, FileEvent, HlsSink, LinkFigures, LinkPhase, RtmpSink, Target};
 use stallcast_libav::VideoSettings;
@@ -77,11 +79,14 @@ pub(crate) struct Show {
     news: Receiver<News>,
     links: Vec<Link>,
     congestion: Congestion,
+    lowered: Lowered,
     kbps: Arc<AtomicU32>,
     full_kbps: u32,
     /// Share of the full rate that the room for the recording allows.
     disk_percent: u32,
     recording: Option<PathBuf>,
+    /// What its first part was called: news of it come under that name.
+    recording_name: PathBuf,
     recordings: Vec<PathBuf>,
     clean: CleanFeed,
     finishing: Finishing,
@@ -147,10 +152,12 @@ impl Show {
             news,
             links: Vec::new(),
             congestion: Congestion::new(video_kbps, audio_kbps),
+            lowered: Lowered::default(),
             kbps: Arc::new(AtomicU32::new(video_kbps)),
             full_kbps: video_kbps,
             disk_percent: 100,
             recording: None,
+            recording_name: PathBuf::new(),
             recordings: Vec::new(),
             clean,
             finishing,
@@ -253,37 +260,11 @@ impl Show {
             link.figures = figures;
         }
         self.follow_links();
+        self.clean.look(Instant::now());
         let lost = self.teller.lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
             tracing::warn!(lost, "news of sinks were lost");
         }
-    }
-
-    /// One encode for all: the slowest link that is being published to decides the picture's bitrate, and while there is
-    /// none it is the full one.
-    fn follow_links(&mut self) {
-        if self.congestion.look(Instant::now(), self.links.iter().map(|link| &link.figures)) {
-            let kbps = self.congestion.kbps();
-            match self.congestion.slowest().and_then(|slowest| self.links.get(slowest)) {
-                Some(Link { host, figures, .. }) => {
-                    tracing::info!(host, kbps, behind_ms = figures.behind.as_millis(), "bitrate follows the link");
-                }
-                None => tracing::info!(kbps, "no link to follow: the bitrate is what it was before"),
-            }
-            self.set_rate();
-        }
-    }
-
-    /// The picture's bitrate: what the slowest link carries, and what the room for the recording allows.
-    fn set_rate(&self) {
-        let disk = self.full_kbps / 100 * self.disk_percent;
-        self.kbps.store(self.congestion.kbps().min(disk), Ordering::Relaxed);
-    }
-
-    /// No recording runs: its disk has no say.
-    fn spare_no_more(&mut self) {
-        self.disk_percent = 100;
-        self.set_rate();
     }
 
     pub(crate) const fn encoder(&self) -> &'static str {

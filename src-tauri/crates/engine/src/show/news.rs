@@ -86,7 +86,7 @@ impl Show {
 
     fn take_link(&mut self, index: usize, event: SinkEvent, at_ms: i64, at: Instant) {
         let Some(link) = self.links.get(index) else { return };
-        let health = |code| Health::new(code).with("host", &link.host);
+        let health = |code| Health::new(code).with("host", &link.host).with("id", &link.id);
         let health = match event {
             SinkEvent::Accepted => None,
             SinkEvent::Lost => Some(health(HealthCode::DestinationLost)),
@@ -112,33 +112,47 @@ impl Show {
         }
     }
 
-    fn take_recording(&mut self, path: &Path, event: FileEvent, at_ms: i64, at: Instant) {
-        let shown = path.display();
+    fn take_recording(&mut self, name: &Path, event: FileEvent, at_ms: i64, at: Instant) {
+        let shown = name.display();
+        // One that was stopped may still say something while it is being finished.
+        let running = self.recording.is_some() && self.recording_name == name;
         match event {
             FileEvent::Started => self.accepted(Decider::Recording, at_ms, at),
             FileEvent::Continued { path: next } => {
-                self.recording = self.recording.is_some().then(|| next.clone());
+                if running {
+                    self.recording = Some(next.clone());
+                }
                 self.recordings.push(next);
             }
+            FileEvent::DiskLow { .. } | FileEvent::DiskTight { .. } | FileEvent::DiskEnough if !running => {}
             FileEvent::DiskLow { minutes } => self.hub.health(Health::new(HealthCode::DiskLow).with("minutes", minutes)),
             FileEvent::DiskTight { percent, minutes } => {
                 self.disk_percent = percent;
                 self.set_rate();
-                if percent < 100 {
-                    self.hub.health(Health::new(HealthCode::DiskSaving).with("minutes", minutes).with("percent", percent));
-                }
+                let health = if percent < 100 {
+                    Health::new(HealthCode::DiskSaving).with("percent", percent)
+                } else {
+                    Health::new(HealthCode::DiskLow)
+                };
+                self.hub.health(health.with("minutes", minutes));
             }
+            FileEvent::DiskEnough => self.hub.health(Health::new(HealthCode::DiskEnough)),
             FileEvent::DiskFull => {
                 self.disk_full = true;
-                self.recording = None;
-                self.spare_no_more();
+                self.end_recording(running);
                 self.hub.health(Health::new(HealthCode::RecordingStopped).with("path", shown));
             }
             FileEvent::Failed { reason } => {
-                self.recording = None;
-                self.spare_no_more();
+                self.end_recording(running);
                 self.hub.health(Health::new(HealthCode::RecordingFailed).with("path", shown).with("reason", reason));
             }
+        }
+    }
+
+    fn end_recording(&mut self, running: bool) {
+        if running {
+            self.recording = None;
+            self.spare_no_more();
         }
     }
 
@@ -148,7 +162,7 @@ impl Show {
                 self.hls = true;
                 self.accepted(Decider::Hls, at_ms, at);
             }
-            FileEvent::DiskLow { .. } | FileEvent::DiskTight { .. } | FileEvent::Continued { .. } => {}
+            FileEvent::DiskLow { .. } | FileEvent::DiskEnough | FileEvent::DiskTight { .. } | FileEvent::Continued { .. } => {}
             FileEvent::DiskFull | FileEvent::Failed { .. } => {
                 self.hls = false;
                 let reason = if let FileEvent::Failed { reason } = event { reason } else { "disk full".to_owned() };

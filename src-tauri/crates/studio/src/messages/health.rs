@@ -71,6 +71,12 @@ pub(crate) const HEALTH: &[(&str, &str, &str)] = &[
         "The network to {host} is too slow: quality was lowered by itself, frames are dropped if it gets worse. Change the network.",
     ),
     (
+        "picture_lowered",
+        "到 {host} 的网络变慢，画质已自动降到 {percent}%，声音不受影响。请少占网络，或换一个网络。",
+        "The network to {host} got slower: the picture was lowered to {percent} % by itself, the sound is whole. Change the network, or use it less.",
+    ),
+    ("picture_restored", "画质已恢复，不用操作。", "The picture has its full quality again; nothing to do."),
+    (
         "recording_stopped",
         "磁盘满了，录像 {path} 停了，已录的都在；直播继续。请腾出空间。",
         "The disk is full: the recording {path} stopped and is kept; the show goes on. Free some space.",
@@ -116,6 +122,7 @@ pub(crate) const HEALTH: &[(&str, &str, &str)] = &[
         "录像空间只够 {minutes} 分钟了，画质已自动降到 {percent}%，好多录一会儿。请腾出空间。",
         "Room for {minutes} more minutes of recording: quality was lowered to {percent} % by itself so that it lasts longer. Free some space.",
     ),
+    ("disk_enough", "录像空间够了，不用操作。", "There is room for the recording again; nothing to do."),
     (
         "recording_repaired",
         "上次没录完的 {name} 已修好，约 {minutes} 分钟，不用操作。",
@@ -182,8 +189,8 @@ pub(crate) const HEALTH: &[(&str, &str, &str)] = &[
     ("platform_back", "{connection} 恢复了，不用操作。", "{connection} is back; nothing to do."),
     (
         "intent_failed",
-        "有一项操作没有送到平台。请看标红的那一行，再发一次。",
-        "Something was not delivered to the platform. Look at its red row and send it again.",
+        "有 {count} 项操作没有送到平台。请看标红的行，再发一次。",
+        "Not delivered to the platform: {count}. Look at the red rows and send them again.",
     ),
     (
         "clock_behind",

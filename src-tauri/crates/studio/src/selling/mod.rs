@@ -208,7 +208,7 @@ impl Studio {
         match rows::failed_intents(&self.inner.store).await {
             Ok(failed) => {
                 let now = self.now_ms();
-                self.hub().change_health(|board| board.failed_intents(failed.iter().map(|i| (i.id.as_str(), i.effect.word())), now));
+                self.hub().change_health(|board| board.failed_intents(failed.len(), now));
             }
             Err(e) => tracing::error!(error = %e, "the outbox cannot be read"),
         }

@@ -70,6 +70,8 @@ pub enum SealView {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub struct HealthView {
+    /// What it is about: no two entries of the list are about the same.
+    pub subject: String,
     /// Code for the sentence (`health.<code>` in the UI's texts).
     pub code: String,
     /// Values for the sentence.

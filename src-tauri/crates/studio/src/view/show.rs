@@ -76,7 +76,9 @@ pub struct StatsView {
     pub cpu: f32,
     /// Processor cores of the machine.
     pub cores: u32,
-    /// Minutes of recording left.
+    /// Share of its full bitrate that a slow link leaves the picture, percent.
+    pub picture_percent: u32,
+    /// Minutes of recording left; off air, what a recording would have.
     pub disk_minutes: Option<u32>,
     /// Program delay D, ms.
     pub program_delay_ms: u32,
