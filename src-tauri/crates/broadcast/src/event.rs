@@ -8,7 +8,7 @@ pub enum SinkEvent {
     Accepted,
     /// Connection lost or stuck, trying again.
     Lost,
-    /// Accepted again, or for the first time after [`SinkEvent::Unreachable`].
+    /// Accepted again, or for the first time after [`SinkEvent::Unreachable`] or [`SinkEvent::Held`].
     Back,
     /// Nobody has answered yet; it is tried for ever.
     Unreachable {

@@ -91,6 +91,7 @@ pub struct Target {
     url: SecretString,
     key: SecretString,
     trusted: Vec<CertificateDer<'static>>,
+    accepted: bool,
 }
 
 impl fmt::Debug for Target {
@@ -169,7 +170,16 @@ impl Target {
             url: format!("{scheme}://{authority}/{app}").into(),
             key: key.into(),
             trusted: vec![],
+            accepted: false,
         })
+    }
+
+    /// It accepted this key before, earlier in the show: a process that died may have left a connection that the platform
+    /// still holds, so a refusal is not at once the last word.
+    #[must_use]
+    pub fn accepted_before(mut self, accepted: bool) -> Self {
+        self.accepted = accepted;
+        self
     }
 
     /// Trusts one more authority, given as PEM, beside the public ones: a seller's own RTMPS server.
@@ -208,6 +218,10 @@ impl Target {
 
     pub(crate) fn trusted(&self) -> &[CertificateDer<'static>] {
         &self.trusted
+    }
+
+    pub(crate) const fn was_accepted(&self) -> bool {
+        self.accepted
     }
 
     /// `app` of the connect command.

@@ -207,6 +207,25 @@ fn a_platform_that_still_holds_the_old_connection_is_asked_until_it_lets_go() {
     eprintln!("let go: back after {back:?}");
 }
 
+/// The process that published died in such a way that the platform did not notice; another one goes on with the show.
+#[test]
+fn a_platform_that_holds_what_another_process_left_is_asked_until_it_lets_go() {
+    let nginx = Nginx::start(None);
+    let url = Nginx::url(nginx.address());
+    let left = Publication::start(target(&url, "left"), &SHOW);
+    left.expect(&SinkEvent::Accepted, secs(5.0));
+    let next = Publication::start(target(&url, "left").accepted_before(true), &SHOW);
+    assert_eq!(next.figures().phase, LinkPhase::Reconnecting, "it was accepted, only not here");
+    next.expect(&SinkEvent::Held, secs(5.0));
+    // More than one further try: told once, and none of them the last.
+    assert!(next.events.recv_timeout(secs(2.5)).is_err());
+    assert_eq!(next.figures().phase, LinkPhase::Reconnecting);
+    left.finish(secs(2.0));
+    next.expect(&SinkEvent::Accepted, secs(6.0));
+    next.expect(&SinkEvent::Back, secs(1.0));
+    assert_eq!((next.figures().phase, next.figures().reconnects), (LinkPhase::Publishing, 0));
+}
+
 /// `%41` as `A`: the server escapes what it asks about.
 fn unescaped(text: &str) -> String {
     let mut out = Vec::new();

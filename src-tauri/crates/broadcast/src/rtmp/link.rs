@@ -96,7 +96,7 @@ pub(super) struct Link<E, K> {
     backoff: Backoff,
     on_event: E,
     want_keyframe: K,
-    /// Media was accepted once in this show.
+    /// Media was accepted once by way of this sink; see [`Self::was_accepted`].
     accepted: bool,
     /// A loss was told and no return yet.
     lost: bool,
@@ -120,6 +120,9 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
         // Any number that differs between destinations.
         let seed =
             target.id().bytes().chain(target.host().bytes()).fold(u64::from(std::process::id()), |s, b| s.wrapping_mul(31) + u64::from(b));
+        if target.was_accepted() {
+            shared.lock().phase = LinkPhase::Reconnecting;
+        }
         Self {
             feed: Feed::new(queue, priming),
             shared,
@@ -186,21 +189,29 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
                     // A port without a server behind it, or with a stranger (what stands before one that is dead, a network that
                     // wants to be paid first): it has not answered, so this is looked for at the same pace as a host that is
                     // not there.
-                    let no_answer =
-                        self.accepted && matches!(opened, Opened::HungUp(Stage::Handshake) | Opened::TimedOut | Opened::NotTrusted);
+                    let known = self.was_accepted();
+                    let no_answer = known && matches!(opened, Opened::HungUp(Stage::Handshake) | Opened::TimedOut | Opened::NotTrusted);
                     if no_answer {
                         self.held.interrupt();
                     }
                     let stage = match opened {
                         Opened::Live(live) => Ok(live),
                         Opened::Stop => return None,
-                        Opened::NotTrusted => Err((!self.accepted).then(|| NOT_TRUSTED.to_owned())),
+                        Opened::NotTrusted if known => {
+                            self.tell_unreachable(true);
+                            Err(None)
+                        }
+                        Opened::NotTrusted => Err(Some(NOT_TRUSTED.to_owned())),
                         Opened::Refused(status) => Err(Some(status)),
                         Opened::HungUp(stage) => {
                             self.hang_ups += 1;
                             // Some platforms answer a bad key by closing: three times just then is a no.
                             let most = if stage >= Stage::Publish { 3 } else { 6 };
-                            Err((!self.accepted && self.hang_ups >= most).then(|| CLOSED.to_owned()))
+                            let enough = self.hang_ups >= most;
+                            if known && enough {
+                                self.tell_unreachable(true);
+                            }
+                            Err((!known && enough).then(|| CLOSED.to_owned()))
                         }
                         Opened::TimedOut => {
                             self.tell_unreachable(true);
@@ -257,9 +268,14 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
         }
     }
 
+    /// It accepted its key in this show, by way of this sink or of one in a process before this.
+    fn was_accepted(&self) -> bool {
+        self.accepted || self.target.was_accepted()
+    }
+
     /// A refusal is final if this destination never accepted in this show, or has refused for too long since.
     fn is_final(&mut self) -> bool {
-        if !self.accepted || self.held.refused(Instant::now()) {
+        if !self.was_accepted() || self.held.refused(Instant::now()) {
             return true;
         }
         if self.held.tell() {
@@ -268,7 +284,7 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
         false
     }
 
-    /// Once, and only before it was accepted: afterwards the loss has been told.
+    /// Once, and only before this sink was accepted: afterwards the loss has been told.
     fn tell_unreachable(&mut self, named: bool) {
         if !self.accepted && !std::mem::replace(&mut self.unreachable, true) {
             tracing::warn!(host = self.target.host(), named, "nobody answers");
@@ -311,7 +327,8 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
     /// Media is being accepted, over a `new` connection or the old one.
     fn back(&mut self, new: bool) {
         let first = !std::mem::replace(&mut self.accepted, true);
-        let was_lost = std::mem::replace(&mut self.lost, false);
+        // Any of them was told, and wants its answer. Refusals without a loss: after a process that died.
+        let was_bad = [&mut self.lost, &mut self.unreachable, &mut self.held.told].map(std::mem::take).contains(&true);
         (self.held, self.hang_ups, self.silences, self.asked_ahead) = (Held::default(), 0, 0, false);
         self.figure(|f| {
             f.phase = LinkPhase::Publishing;
@@ -325,7 +342,7 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
         if first {
             (self.on_event)(SinkEvent::Accepted);
         }
-        if was_lost || std::mem::take(&mut self.unreachable) {
+        if was_bad {
             (self.on_event)(SinkEvent::Back);
         }
     }

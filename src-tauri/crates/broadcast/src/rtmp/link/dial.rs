@@ -104,7 +104,7 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
     /// TLS, handshake, connect, publish.
     pub(super) fn open(&mut self, stream: TcpStream) -> Opened {
         let until = Instant::now() + SETUP;
-        let in_a_hurry = self.accepted && !(self.silences + 1).is_multiple_of(PATIENT_EACH);
+        let in_a_hurry = self.was_accepted() && !(self.silences + 1).is_multiple_of(PATIENT_EACH);
         let (mut heard, mut heard_at) = (0, Instant::now());
         let session = Session::new(self.target.clone()).map_err(Trouble::Protocol);
         let live = session.and_then(|session| Ok(Live::new(Wire::new(stream, &self.target)?, session)));
