@@ -7,7 +7,9 @@ mod os;
 #[path = "process_other.rs"]
 mod os;
 
-pub(crate) use os::{kill, leave_session, shut_down_signal};
+#[cfg(unix)]
+pub(crate) use os::is_dead;
+pub(crate) use os::{is_dying, kill, leave_session, shut_down_signal};
 
 use crate::error::EngineError;
 use std::fs::OpenOptions;

@@ -20,6 +20,11 @@ pub(crate) fn kill(pid: u32) {
     let _ = std::process::Command::new("taskkill").args(["/F", "/PID", &pid.to_string()]).status();
 }
 
+/// A process that ends lets go of everything at once.
+pub(crate) const fn is_dying(_pid: u32) -> bool {
+    false
+}
+
 /// Nothing asks.
 pub(crate) async fn shut_down_signal() {
     std::future::pending::<()>().await;

@@ -53,8 +53,10 @@ fn nobody(e: &io::Error) -> bool {
 
 pub(super) async fn connect(path: &Path) -> Result<Option<Stream>, SocketError> {
     match UnixStream::connect(path).await {
-        Ok(stream) if is_mine(&stream) => Ok(Some(stream)),
-        Ok(_) => Err(SocketError::ForeignPeer(path.to_owned())),
+        Ok(stream) if !is_mine(&stream) => Err(SocketError::ForeignPeer(path.to_owned())),
+        // The system takes connections for it, and nobody will ever answer them.
+        Ok(stream) if is_left_by_the_dead(&stream) => Ok(None),
+        Ok(stream) => Ok(Some(stream)),
         Err(e) if nobody(&e) => Ok(None),
         Err(e) => Err(SocketError::io(path, e)),
     }
@@ -62,6 +64,13 @@ pub(super) async fn connect(path: &Path) -> Result<Option<Stream>, SocketError> 
 
 fn is_mine(stream: &UnixStream) -> bool {
     stream.peer_cred().is_ok_and(|peer| peer.uid() == rustix::process::geteuid().as_raw())
+}
+
+/// Is the process that listens dead, and something keeps its socket open? The system knows which one it is. One that lives is
+/// never taken for dead, however slow it is.
+fn is_left_by_the_dead(stream: &UnixStream) -> bool {
+    let pid = stream.peer_cred().ok().and_then(|peer| peer.pid()).and_then(|pid| u32::try_from(pid).ok());
+    pid.is_some_and(crate::process::is_dead)
 }
 
 #[derive(Debug)]

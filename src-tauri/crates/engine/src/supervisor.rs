@@ -385,6 +385,10 @@ impl Supervisor {
     async fn hangs(&self, connection: &Connection) {
         loop {
             tokio::time::sleep(HANG_LOOK).await;
+            // Killed, and the system cannot end it: it answers nothing, and closes nothing either.
+            if crate::process::is_dying(connection.pid()) {
+                return;
+            }
             // An attached process may be busy opening a device or finishing files: that takes seconds, not a minute.
             if tokio::time::timeout(HANG_LIMIT, connection.order(Command::Snapshot, Bytes::new())).await.is_err() {
                 return;
