@@ -89,6 +89,7 @@ fn go(file: &Path, clean_feed: Option<&Path>) -> Command {
         clean_feed: clean_feed.map(recording),
         for_s: None,
         limits: EncoderLimits::default(),
+        live_since_ms: None,
     })
 }
 

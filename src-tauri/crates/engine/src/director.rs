@@ -7,7 +7,7 @@ use crate::finishing::Finishing;
 use crate::hub::{Hub, Subject};
 use crate::progress::Progress;
 use crate::protocol::{
-    Command, Configuration, EngineState, Event, Failure, GoLive, Overlay, Recording, Reply, Snapshot, State, Stats, Summary,
+    Command, Configuration, EngineState, Event, Failure, GoLive, Overlay, Recording, Reply, Restoration, Snapshot, State, Stats, Summary,
 };
 use crate::rates::Rates;
 use crate::show::{Phase, Show, ShowParts};
@@ -103,7 +103,7 @@ impl Director {
     pub(crate) fn carry_out(&mut self, command: Command, attachment: &Bytes) -> Result<Reply, Failure> {
         match command {
             Command::Configure(configuration) => self.configure(configuration)?,
-            Command::Restore(configuration) => self.restore(configuration)?,
+            Command::Restore(restoration) => self.restore(restoration)?,
             Command::SetOverlay(overlay) => self.set_overlay(overlay, attachment),
             Command::GoLive(go) => self.go_live(go)?,
             Command::SetMuted { muted } => {
@@ -191,13 +191,15 @@ impl Director {
     }
 
     /// A show goes on without a camera, so it can begin again without one.
-    fn restore(&mut self, wanted: Configuration) -> Result<(), Failure> {
+    fn restore(&mut self, Restoration { configuration: wanted, on_air, at_once }: Restoration) -> Result<(), Failure> {
         if self.stage.is_some() {
             return self.configure(wanted);
         }
         sources::check(&wanted)?;
         self.encoders.look_for(&wanted, &self.data);
-        let stage = Stage::open_patiently(&wanted, &self.around())?;
+        let same = sources::as_on_air(&wanted, on_air);
+        let opened = if at_once { sources::open(&same) } else { sources::open_patiently(&same) }?;
+        let stage = Stage::with(&wanted, opened, &self.around())?;
         self.stage = Some(stage);
         self.apply_overlay();
         Ok(())
@@ -405,7 +407,7 @@ impl Director {
         // A new part follows the one that is being written.
         let file = |path: Option<PathBuf>| path.map(|path| Recording { path, overwrite: false });
         let for_s = show.time_left().map(|left| left.as_secs().max(1));
-        Some(GoLive { recording: file(show.recording()), clean_feed: file(show.clean().path()), for_s, ..go })
+        Some(show.with_past(GoLive { recording: file(show.recording()), clean_feed: file(show.clean().path()), for_s, ..go }))
     }
 
     fn snapshot(&self) -> Snapshot {

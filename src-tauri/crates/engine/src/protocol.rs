@@ -60,9 +60,8 @@ pub enum Command {
     /// Opens sources and starts the program clock (preview runs, nothing is pushed). Replaces an earlier configuration;
     /// while live only sources may change.
     Configure(Configuration),
-    /// The same after this process took over from one that died: a device that does not open is waited for, behind a slate
-    /// and silence. Never refused for a source.
-    Restore(Configuration),
+    /// The same after this process took over from one that died.
+    Restore(Restoration),
     /// Replaces all overlays of the program. Attachment: the card's picture bytes (PNG, JPEG or SVG), empty for none or
     /// unchanged (same `picture_key`).
     SetOverlay(Overlay),
@@ -97,8 +96,8 @@ pub enum Command {
     },
     /// Everything as it stands now, for a client that attaches.
     Snapshot,
-    /// The running show as it would have to be started again, with its keys: for the client that will do so if this process
-    /// dies.
+    /// The running show as it would have to be started again, with its keys and its past: for the client that will do so if
+    /// this process dies.
     Handover,
     /// Ends the show: flushes encoders, finishes files, closes destinations. The reply carries the summary. The
     /// process stays, ready for another show.
@@ -178,6 +177,22 @@ pub struct Configuration {
     pub language: String,
 }
 
+/// Sources as a process that died had them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restoration {
+    /// As they were chosen. This is what [`Snapshot`] tells, whatever is opened for it.
+    #[serde(flatten)]
+    pub configuration: Configuration,
+    /// Name of the camera that was on air. Where the choice was the first that works it is this one again and no other: what
+    /// stands before another camera is not meant to be seen. A microphone needs no name: the system's default is followed
+    /// while a process lives, and so by the next.
+    #[serde(default)]
+    pub on_air: Option<String>,
+    /// Refuses what does not open now. Else a device is waited for, behind a slate and silence, and no source is refused.
+    #[serde(default)]
+    pub at_once: bool,
+}
+
 /// What is drawn over the camera. Only confirmed values may be put here.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Overlay {
@@ -238,6 +253,10 @@ pub struct GoLive {
     /// What the destinations demand of the encoder.
     #[serde(default)]
     pub limits: EncoderLimits,
+    /// Since when the show is live, ms UTC, if this process goes on with one that was: it is live at once, and `for_s` counts
+    /// from now.
+    #[serde(default)]
+    pub live_since_ms: Option<i64>,
 }
 
 /// What the destinations of a show demand of the one encode they share: the strictest of them decides.
@@ -284,6 +303,10 @@ pub struct Destination {
     /// Stream key.
     #[serde(with = "secret_option")]
     pub key: Option<SecretString>,
+    /// It accepted this key already in this show, through a process before this one: the platform may still hold that
+    /// connection, so that a refusal is not at once the last word.
+    #[serde(default)]
+    pub accepted: bool,
 }
 
 /// A file to record into.
@@ -334,7 +357,7 @@ pub enum EngineState {
     Ready,
     /// Encoding; the first destination (else recording, else HLS) has not accepted yet.
     Starting,
-    /// Accepted.
+    /// Accepted, by way of this process or of one that it took over from.
     Live,
     /// Flushing.
     Ending,
@@ -413,7 +436,7 @@ pub enum Event {
 pub struct State {
     /// Media side as a whole.
     pub engine: EngineState,
-    /// When the first destination accepted, ms UTC.
+    /// When the first destination accepted, ms UTC; the same after a restart of this process.
     pub live_since_ms: Option<i64>,
     /// Human name of the picture source.
     pub camera: String,

@@ -1,4 +1,4 @@
-use crate::protocol::{Command, Configuration, GoLive, Recording, Reply, Snapshot};
+use crate::protocol::{Command, Configuration, EngineState, GoLive, LinkState, LinkStatus, Recording, Reply, Restoration, Snapshot, State};
 use bytes::Bytes;
 use stallcast_broadcast::next_part;
 use stallcast_media::{Health, HealthCode};
@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Default)]
 pub(crate) struct Remembered {
     configuration: Option<Configuration>,
+    /// Name of the camera that was opened for it.
+    camera: Option<String>,
     grace: Option<Command>,
     muted: Option<Command>,
     overlay: Option<(Command, Bytes)>,
@@ -17,12 +19,14 @@ pub(crate) struct Remembered {
 
 #[derive(Debug)]
 struct Show {
+    /// With what was heard of it since: when it went live, and who accepted.
     go: GoLive,
     /// The recording as first named, if it is still wanted.
     recording: Option<Recording>,
     /// The same for the clean feed.
     clean_feed: Option<Recording>,
-    live_since: Option<Instant>,
+    /// From when on its time counts: when it went live, or when it was learnt how much is left.
+    counts_since: Option<Instant>,
 }
 
 impl Remembered {
@@ -41,7 +45,9 @@ impl Remembered {
                 };
                 self.overlay = Some((command.clone(), picture));
             }
-            Command::Configure(configuration) | Command::Restore(configuration) => self.configuration = Some(configuration.clone()),
+            Command::Configure(configuration) | Command::Restore(Restoration { configuration, .. }) => {
+                self.configuration = Some(configuration.clone());
+            }
             Command::SetGrace { .. } => self.grace = Some(command.clone()),
             Command::SetMuted { .. } => self.muted = Some(command.clone()),
             Command::Preview { .. } => self.preview = Some(command.clone()),
@@ -77,14 +83,40 @@ impl Remembered {
 
     /// A show that runs.
     fn begin(&mut self, go: GoLive) {
-        let live_since = self.show.as_ref().and_then(|show| show.live_since);
-        self.show = Some(Show { recording: go.recording.clone(), clean_feed: go.clean_feed.clone(), go, live_since });
+        let counts_since = go.live_since_ms.map(|_| Instant::now());
+        self.show = Some(Show { recording: go.recording.clone(), clean_feed: go.clean_feed.clone(), go, counts_since });
     }
 
-    /// The first destination accepted.
-    pub(crate) fn went_live(&mut self) {
-        if let Some(show) = &mut self.show {
-            show.live_since.get_or_insert_with(Instant::now);
+    /// What a process says of itself that had all this before, or was given it.
+    pub(crate) fn heard_state(&mut self, state: &State) {
+        if !state.demo && !state.camera.is_empty() {
+            self.camera = Some(state.camera.clone());
+        }
+        if matches!(state.engine, EngineState::Idle | EngineState::Ready) {
+            // Somebody else may have ended it, or its time has.
+            self.over();
+        }
+        self.heard_show(state);
+    }
+
+    /// The same of one that may still be on its way there: only what it says of a show counts.
+    pub(crate) fn heard_show(&mut self, state: &State) {
+        if let (Some(show), Some(_)) = (&mut self.show, state.live_since_ms)
+            && show.go.live_since_ms.is_none()
+        {
+            show.go.live_since_ms = state.live_since_ms;
+            show.counts_since = Some(Instant::now());
+        }
+        self.heard_links(&state.links);
+    }
+
+    /// Who accepted once may refuse for a while, and is asked again.
+    pub(crate) fn heard_links(&mut self, links: &[LinkStatus]) {
+        let Some(show) = &mut self.show else { return };
+        for link in links.iter().filter(|link| matches!(link.state, LinkState::Publishing | LinkState::Reconnecting)) {
+            for destination in show.go.destinations.iter_mut().filter(|destination| destination.id == link.id) {
+                destination.accepted = true;
+            }
         }
     }
 
@@ -108,6 +140,9 @@ impl Remembered {
         if let (None, Some(configuration)) = (&self.configuration, &snapshot.configuration) {
             self.configuration = Some(configuration.clone());
         }
+        if self.camera.is_none() && !snapshot.state.demo && !snapshot.state.camera.is_empty() {
+            self.camera = Some(snapshot.state.camera.clone());
+        }
         if self.muted.is_none() {
             self.muted = Some(Command::SetMuted { muted: snapshot.state.muted });
         }
@@ -116,9 +151,10 @@ impl Remembered {
         }
     }
 
-    /// The sources, which come first.
-    pub(crate) fn configuration(&self) -> Option<Configuration> {
-        self.configuration.clone()
+    /// The sources, which come first. What was chosen stays what it is; beside it stands what came of it.
+    pub(crate) fn sources(&self) -> Option<Restoration> {
+        let configuration = self.configuration.clone()?;
+        Some(Restoration { configuration, on_air: self.camera.clone(), at_once: false })
     }
 
     /// The commands that restore everything else but the show, in order.
@@ -135,7 +171,7 @@ impl Remembered {
         let show = self.show.as_ref()?;
         let next = |file: &Option<Recording>| file.as_ref().map(|r| Recording { path: next_part(&r.path), overwrite: false });
         let (recording, clean_feed) = (next(&show.recording), next(&show.clean_feed));
-        let gone = show.live_since.map_or(Duration::ZERO, |since| since.elapsed());
+        let gone = show.counts_since.map_or(Duration::ZERO, |since| since.elapsed());
         // Not zero: the show ends by its own time, with everything that belongs to an end.
         let for_s = show.go.for_s.map(|s| s.saturating_sub(gone.as_secs()).max(1));
         Some(GoLive { recording, clean_feed, for_s, ..show.go.clone() })
@@ -149,8 +185,36 @@ fn key(overlay: &crate::protocol::Overlay) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{Overlay, ProductCard};
+    use crate::protocol::{CameraChoice, Destination, EncoderChoice, MicChoice, Overlay, ProductCard};
+    use stallcast_media::Canvas;
     use std::path::Path;
+
+    fn state(engine: EngineState, links: &[(&str, LinkState)]) -> State {
+        let link = |(id, state): &(&str, LinkState)| LinkStatus {
+            id: (*id).to_owned(),
+            host: "host".to_owned(),
+            state: *state,
+            bytes_sent: 0,
+            reconnects: 0,
+            dropped: 0,
+            behind_ms: 0,
+        };
+        State {
+            engine,
+            live_since_ms: (engine == EngineState::Live).then_some(1_000),
+            camera: "C920".to_owned(),
+            mic: String::new(),
+            demo: false,
+            muted: false,
+            links: links.iter().map(link).collect(),
+            recording: None,
+            recordings: vec![],
+            clean_feed: None,
+            clean_feeds: vec![],
+            hls: false,
+            encoder: String::new(),
+        }
+    }
 
     fn go(path: &Path) -> Command {
         let recording = Some(Recording { path: path.to_owned(), overwrite: true });
@@ -161,7 +225,89 @@ mod tests {
             clean_feed: Some(Recording { path: path.with_extension("clean.mp4"), overwrite: true }),
             for_s: Some(600),
             limits: crate::protocol::EncoderLimits::default(),
+            live_since_ms: None,
         })
+    }
+
+    #[test]
+    fn the_past_of_a_show_goes_with_it() {
+        let destination = |id: &str| Destination { id: id.to_owned(), url: "rtmp://host/live".into(), key: None, accepted: false };
+        let Command::GoLive(go) = go(Path::new("show.mp4")) else { panic!("a show") };
+        let go = GoLive { destinations: vec![destination("a"), destination("b"), destination("c")], ..go };
+        let mut remembered = Remembered::default();
+        remembered.note(&Command::GoLive(go), &Bytes::new(), &Reply::Done);
+        let past = |remembered: &Remembered| {
+            let show = remembered.show().expect("it goes on");
+            (show.live_since_ms, show.destinations.iter().map(|d| d.accepted).collect::<Vec<_>>())
+        };
+        remembered.heard_state(&state(EngineState::Starting, &[("a", LinkState::Connecting), ("b", LinkState::Refused)]));
+        assert_eq!(past(&remembered), (None, vec![false; 3]));
+        remembered.heard_state(&state(EngineState::Live, &[("a", LinkState::Publishing), ("b", LinkState::Refused)]));
+        remembered.heard_links(&state(EngineState::Live, &[("a", LinkState::Refused), ("c", LinkState::Reconnecting)]).links);
+        assert_eq!(past(&remembered), (Some(1_000), vec![true, false, true]), "once accepted is accepted");
+        // The next process begins anew, and the show does not.
+        remembered.heard_show(&State { live_since_ms: Some(9_000), ..state(EngineState::Live, &[]) });
+        assert_eq!(past(&remembered), (Some(1_000), vec![true, false, true]));
+        // Whoever finds it running is told the same.
+        let handed = Reply::Handover { show: remembered.show() };
+        let mut found = Remembered::default();
+        found.note(&Command::Handover, &Bytes::new(), &handed);
+        assert_eq!(past(&found), past(&remembered));
+    }
+
+    #[test]
+    fn the_time_of_a_show_counts_from_when_it_is_known_to_be_live() {
+        let mut remembered = Remembered::default();
+        let left = |remembered: &Remembered| remembered.show().and_then(|go| go.for_s);
+        remembered.note(&go(Path::new("show.mp4")), &Bytes::new(), &Reply::Done);
+        assert!(remembered.show.as_ref().is_some_and(|show| show.counts_since.is_none()), "nobody has accepted");
+        assert_eq!(left(&remembered), Some(600));
+        remembered.heard_state(&state(EngineState::Live, &[]));
+        let long_ago = Instant::now().checked_sub(Duration::from_secs(100)).expect("this machine runs for longer");
+        remembered.show.as_mut().expect("it runs").counts_since = Some(long_ago);
+        assert!(left(&remembered).is_some_and(|left| (490..=500).contains(&left)));
+        remembered.show.as_mut().expect("it runs").go.for_s = Some(60);
+        assert_eq!(left(&remembered), Some(1), "it ends by itself, in order");
+    }
+
+    #[test]
+    fn a_process_that_was_given_nothing_yet_does_not_end_a_show() {
+        let mut remembered = Remembered::default();
+        remembered.note(&go(Path::new("show.mp4")), &Bytes::new(), &Reply::Done);
+        remembered.heard_show(&state(EngineState::Idle, &[]));
+        assert!(remembered.show().is_some());
+        remembered.heard_state(&state(EngineState::Ready, &[]));
+        assert!(remembered.show().is_none(), "it ended while nobody listened");
+    }
+
+    #[test]
+    fn the_camera_on_air_is_told_beside_the_choice() {
+        let mut remembered = Remembered::default();
+        assert_eq!(remembered.sources(), None);
+        let chosen = Configuration {
+            camera: CameraChoice::Device { id: None },
+            mic: MicChoice::Device { id: None },
+            canvas: Canvas { width: 360, height: 640, fps: 30 },
+            video_kbps: 800,
+            audio_kbps: 96,
+            low_latency: false,
+            encoder: EncoderChoice::Auto,
+            language: "en".to_owned(),
+        };
+        remembered.note(&Command::Configure(chosen.clone()), &Bytes::new(), &Reply::Done);
+        remembered.heard_state(&state(EngineState::Ready, &[]));
+        // The next process says its own names while it is given all this, and none while it has no sources.
+        remembered.heard_show(&State { camera: "another".to_owned(), ..state(EngineState::Ready, &[]) });
+        remembered.heard_state(&State { camera: String::new(), ..state(EngineState::Idle, &[]) });
+        let sources = remembered.sources().expect("they are restored");
+        assert_eq!(sources, Restoration { configuration: chosen, on_air: Some("C920".to_owned()), at_once: false });
+        // As it travels: also to and from a process that knows of no camera.
+        let text = serde_json::to_string(&Command::Restore(sources.clone())).expect("JSON");
+        assert!(matches!(serde_json::from_str(&text), Ok(Command::Restore(again)) if again == sources), "{text}");
+        let Restoration { configuration, .. } = sources;
+        let plain = serde_json::to_string(&Command::Configure(configuration.clone())).expect("JSON").replace("configure", "restore");
+        let Ok(Command::Restore(older)) = serde_json::from_str(&plain) else { panic!("{plain}") };
+        assert_eq!(older, Restoration { configuration, on_air: None, at_once: false });
     }
 
     #[test]

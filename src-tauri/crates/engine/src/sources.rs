@@ -13,6 +13,8 @@ const SIDES: RangeInclusive<u32> = 160..=1920;
 const RATES: RangeInclusive<u32> = 1..=60;
 const VIDEO_KBPS: RangeInclusive<u32> = 100..=20_000;
 const AUDIO_KBPS: RangeInclusive<u32> = 32..=320;
+/// What capture calls any camera that it waits for and has not seen.
+const UNSEEN: &str = "camera";
 
 /// Both sources of a configuration.
 pub(crate) struct Opened {
@@ -55,6 +57,16 @@ pub(crate) fn is_shared(configuration: &Configuration) -> bool {
         (CameraChoice::File { path: a }, MicChoice::File { path: b }) => same_file(a, b),
         (CameraChoice::Demo, MicChoice::Demo) => true,
         _ => false,
+    }
+}
+
+/// What to open for `wanted` after a death: where any camera would do, the one that was on air.
+pub(crate) fn as_on_air(wanted: &Configuration, camera: Option<String>) -> Configuration {
+    match (&wanted.camera, camera) {
+        (CameraChoice::Device { id: None }, Some(name)) if name != UNSEEN => {
+            Configuration { camera: CameraChoice::Device { id: Some(name) }, ..wanted.clone() }
+        }
+        _ => wanted.clone(),
     }
 }
 
@@ -228,6 +240,18 @@ mod tests {
             let refused = check(&wrong).expect_err(name);
             assert_eq!((refused.code.as_str(), refused.params["name"].as_str()), ("bad_value", name));
         }
+    }
+
+    #[test]
+    fn where_any_camera_would_do_it_is_the_one_that_was_on_air() {
+        let with = |camera| Configuration { camera, ..demo() };
+        let device = |id: Option<&str>| with(CameraChoice::Device { id: id.map(str::to_owned) });
+        let named = |wanted: &Configuration, name: &str| as_on_air(wanted, Some(name.to_owned()));
+        assert_eq!(named(&device(None), "C920"), device(Some("C920")));
+        assert_eq!(as_on_air(&device(None), None), device(None));
+        assert_eq!(named(&device(None), UNSEEN), device(None), "none was ever opened");
+        assert_eq!(named(&device(Some("/dev/video2")), "C920"), device(Some("/dev/video2")), "a choice stays one");
+        assert_eq!(named(&demo(), "C920"), demo());
     }
 
     #[test]

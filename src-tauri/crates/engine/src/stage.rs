@@ -40,18 +40,14 @@ impl Stage {
     /// # Errors
     /// A source that cannot be had now, or no thread from the OS.
     pub(crate) fn open(wanted: &Configuration, around: &Surroundings<'_>) -> Result<Self, Failure> {
-        Self::build(wanted, sources::open(wanted)?, around)
+        Self::with(wanted, sources::open(wanted)?, around)
     }
 
-    /// The same for what was open before: what is not there any more is waited for.
+    /// Starts everything over sources that are open already, as what `wanted` names.
     ///
     /// # Errors
     /// No thread from the OS.
-    pub(crate) fn open_patiently(wanted: &Configuration, around: &Surroundings<'_>) -> Result<Self, Failure> {
-        Self::build(wanted, sources::open_patiently(wanted)?, around)
-    }
-
-    fn build(wanted: &Configuration, opened: Opened, around: &Surroundings<'_>) -> Result<Self, Failure> {
+    pub(crate) fn with(wanted: &Configuration, opened: Opened, around: &Surroundings<'_>) -> Result<Self, Failure> {
         let Opened { camera, mic, mic_name } = opened;
         let (hub, wish) = (around.hub, around.wish);
         hub.forget(|subject| matches!(subject, Subject::Camera | Subject::Mic));

@@ -3,7 +3,7 @@ use crate::error::EngineError;
 use crate::hub::News;
 use crate::port::Port;
 use crate::process::{Child, Exit};
-use crate::protocol::{Command, EngineState, Event, Failure, Reply};
+use crate::protocol::{Command, Event, Failure, Reply};
 use crate::remembered::Remembered;
 use crate::runtime::Runtime;
 use crate::socket;
@@ -11,7 +11,7 @@ use crate::takeover::take_over;
 use bytes::Bytes;
 use stallcast_clock::Backoff;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, watch};
@@ -71,6 +71,9 @@ struct Inner {
     link: watch::Sender<Link>,
     events: Mutex<Option<broadcast::Sender<EngineEvent>>>,
     remembered: Mutex<Remembered>,
+    /// What the process says of itself is about the show that is remembered. One that was only just started in the place of
+    /// another says that no show runs, and means its own.
+    settled: AtomicBool,
     pid: AtomicU32,
     /// Cancelled by `detach` and `quit`: nothing is started again.
     over: CancellationToken,
@@ -103,6 +106,7 @@ impl Inner {
             link: watch::Sender::new(Link::Down),
             events: Mutex::new(Some(broadcast::Sender::new(EVENTS))),
             remembered: Mutex::default(),
+            settled: AtomicBool::new(true),
             pid: AtomicU32::new(std::process::id()),
             over: CancellationToken::new(),
             child: Mutex::new(None),
@@ -112,12 +116,9 @@ impl Inner {
 
     fn tell(&self, event: EngineEvent) {
         match &event {
-            EngineEvent::Event(Event::State(state)) => match state.engine {
-                EngineState::Live => lock(&self.remembered).went_live(),
-                // Somebody else may have ended it. A process that is being restored has not begun again yet.
-                EngineState::Idle | EngineState::Ready if self.is_up() => lock(&self.remembered).over(),
-                _ => {}
-            },
+            EngineEvent::Event(Event::State(state)) if self.settled.load(Ordering::Acquire) => lock(&self.remembered).heard_state(state),
+            EngineEvent::Event(Event::State(state)) => lock(&self.remembered).heard_show(state),
+            EngineEvent::Event(Event::Stats(stats)) => lock(&self.remembered).heard_links(&stats.links),
             EngineEvent::Event(Event::Health(health)) => lock(&self.remembered).heard(health),
             EngineEvent::Event(Event::Ended(_)) => lock(&self.remembered).over(),
             _ => {}
@@ -126,10 +127,6 @@ impl Inner {
             // Nobody listening is no error.
             let _ = events.send(event);
         }
-    }
-
-    fn is_up(&self) -> bool {
-        matches!(*self.link.borrow(), Link::Up(_))
     }
 
     fn close(&self) {
@@ -176,9 +173,7 @@ impl Engine {
             if let Ok(handover) = connection.order(Command::Handover, Bytes::new()).await {
                 let mut remembered = lock(&inner.remembered);
                 remembered.note(&Command::Handover, &Bytes::new(), &handover);
-                if snapshot.state.engine == EngineState::Live {
-                    remembered.went_live();
-                }
+                remembered.heard_show(&snapshot.state);
             }
         }
         let supervisor = Supervisor { inner: Arc::clone(&inner), data, exe, path };
@@ -374,6 +369,7 @@ impl Supervisor {
                 return;
             }
             let died = Instant::now();
+            self.inner.settled.store(false, Ordering::Release);
             self.inner.link.send_replace(Link::Down);
             let before = connection.pid();
             let Some(next) = self.back(died, before).await else { return };
@@ -410,6 +406,7 @@ impl Supervisor {
                     let connection = Arc::new(connection);
                     let lost =
                         if same { None } else { take_over(&connection, &self.inner.remembered, |event| self.inner.tell(event)).await };
+                    self.inner.settled.store(true, Ordering::Release);
                     self.inner.pid.store(connection.pid(), Ordering::Relaxed);
                     self.inner.link.send_replace(Link::Up(Arc::clone(&connection) as Arc<dyn Port>));
                     let gap_ms = u64::try_from(died.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -3,7 +3,7 @@
 use crate::client::Connection;
 use crate::error::EngineError;
 use crate::port::Port as _;
-use crate::protocol::{Command, Configuration, Event, Failure, GoLive};
+use crate::protocol::{Command, Event, Failure, GoLive, Restoration};
 use crate::remembered::Remembered;
 use crate::supervisor::EngineEvent;
 use bytes::Bytes;
@@ -19,12 +19,12 @@ const SOURCES_PAUSE: Duration = Duration::from_millis(250);
 /// Gives the new process what the old one had, and says why the show does not go on, if so.
 pub(crate) async fn take_over(connection: &Connection, remembered: &Mutex<Remembered>, tell: impl Fn(EngineEvent)) -> Option<Failure> {
     let lock = || remembered.lock().unwrap_or_else(PoisonError::into_inner);
-    let (configuration, settings, show) = {
+    let (sources, settings, show) = {
         let remembered = lock();
-        (remembered.configuration(), remembered.settings(), remembered.show())
+        (remembered.sources(), remembered.settings(), remembered.show())
     };
-    if let Some(configuration) = configuration {
-        restore(connection, configuration).await;
+    if let Some(sources) = sources {
+        restore(connection, sources).await;
     }
     for (command, attachment) in settings {
         if let Err(e) = connection.order(command, attachment).await {
@@ -72,16 +72,17 @@ fn without_a_file(go: &mut GoLive, refused: &Failure) -> Option<Health> {
 }
 
 /// Opens the sources of a new process as the old one had them; what is not there any more is waited for.
-async fn restore(connection: &Connection, configuration: Configuration) {
+async fn restore(connection: &Connection, sources: Restoration) {
     let begun = Instant::now();
     while begun.elapsed() < SOURCES_LIMIT {
-        match connection.order(Command::Configure(configuration.clone()), Bytes::new()).await {
+        let now = Command::Restore(Restoration { at_once: true, ..sources.clone() });
+        match connection.order(now, Bytes::new()).await {
             Ok(_) => return,
             Err(e) => tracing::warn!(error = %e, "the new media process does not have the sources yet"),
         }
         tokio::time::sleep(SOURCES_PAUSE).await;
     }
-    if let Err(e) = connection.order(Command::Restore(configuration), Bytes::new()).await {
+    if let Err(e) = connection.order(Command::Restore(sources), Bytes::new()).await {
         tracing::error!(error = %e, "the new media process has no sources");
     }
 }

@@ -277,7 +277,7 @@ impl LivePlan {
             .iter()
             .zip(keys)
             .enumerate()
-            .map(|(n, (url, key))| Destination { id: format!("to-{}", n + 1), url: SecretString::from(url.clone()), key })
+            .map(|(n, (url, key))| Destination { id: format!("to-{}", n + 1), url: SecretString::from(url.clone()), key, accepted: false })
             .collect();
         Ok(Self {
             configuration,

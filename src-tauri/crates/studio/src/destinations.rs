@@ -174,7 +174,7 @@ impl Studio {
             key_state: old.filter(|_| !new_key).map_or(THERE, |o| &o.key_state).to_owned(),
         };
         rows::save_destination(&self.inner.store, &row).await?;
-        self.guard_secrets(&Destination { id: row.id.clone(), url: address.url, key: address.key });
+        self.guard_secrets(&Destination { id: row.id.clone(), url: address.url, key: address.key, accepted: false });
         self.publish_destinations().await;
         Ok(self.destination_view(&row, &BTreeMap::new()))
     }
@@ -254,7 +254,7 @@ impl Studio {
         let limits = presets::limits(rows.iter().filter_map(|r| presets::of(&r.preset, &r.host)), self.configuration().canvas);
         let list = rows.iter().map(|row| {
             let Address { url, key } = self.open_address(row)?;
-            Ok::<_, StudioError>(Destination { id: row.id.clone(), url, key })
+            Ok::<_, StudioError>(Destination { id: row.id.clone(), url, key, accepted: false })
         });
         Ok((list.collect::<Result<_, _>>()?, limits))
     }
@@ -307,7 +307,7 @@ impl Studio {
         let guarded: Result<(), StudioError> = async {
             for row in rows::destinations(&self.inner.store).await? {
                 let Address { url, key } = self.open_address(&row)?;
-                self.guard_secrets(&Destination { id: row.id, url, key });
+                self.guard_secrets(&Destination { id: row.id, url, key, accepted: false });
             }
             Ok(())
         }

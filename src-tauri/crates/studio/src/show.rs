@@ -74,7 +74,7 @@ impl Studio {
             engine.command(Command::SetGrace { seconds: grace }, bytes::Bytes::new()).await?;
             self.note_recordings(plan.recording.iter().chain(&plan.clean_feed));
             let ShowPlan { destinations, recording, clean_feed, for_s, limits } = plan;
-            let go = GoLive { destinations, hls_dir, recording, clean_feed, for_s, limits };
+            let go = GoLive { destinations, hls_dir, recording, clean_feed, for_s, limits, live_since_ms: None };
             engine.command(Command::GoLive(go), bytes::Bytes::new()).await?;
             Ok(())
         };

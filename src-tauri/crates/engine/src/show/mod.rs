@@ -55,6 +55,8 @@ struct Link {
     id: String,
     host: String,
     figures: LinkFigures,
+    /// Media was accepted there in this show.
+    accepted: bool,
 }
 
 /// Who decides that the show is live.
@@ -93,6 +95,7 @@ pub(crate) struct Show {
     disk_full: bool,
     hls: bool,
     decider: Decider,
+    /// When it went live, ms UTC, and from when on its time counts: the two differ where it went live in a process before this.
     live_since: Option<(i64, Instant)>,
     limit: Option<Duration>,
     /// The machine stays awake as long as the show lives.
@@ -111,7 +114,7 @@ impl Show {
             .iter()
             .map(|d| {
                 let key = d.key.as_ref().map(|key| key.expose_secret());
-                Target::parse(&d.id, d.url.expose_secret(), key).map(|target| (d.id.clone(), target))
+                Target::parse(&d.id, d.url.expose_secret(), key).map(|target| (d.id.clone(), target.accepted_before(d.accepted)))
             })
             .collect::<Result<_, _>>()
             .map_err(|e| {
@@ -164,7 +167,7 @@ impl Show {
             disk_full: false,
             hls: false,
             decider,
-            live_since: None,
+            live_since: go.live_since_ms.map(|ms| (ms, Instant::now())),
             limit: go.for_s.map(Duration::from_secs),
             _awake: Awake::start(parts.hub.clone()),
         };
@@ -197,7 +200,7 @@ impl Show {
             let on_event = move |event| teller.tell(Origin::Link { index, event });
             let sink = RtmpSink::start(target, self.config.clone(), on_event, move || outlets.want_keyframe());
             let sink = sink.map_err(|e| failure("internal", &[("detail", &e)]))?;
-            self.links.push(Link { id, host, figures: sink.figures() });
+            self.links.push(Link { id, host, figures: sink.figures(), accepted: false });
             self.outlets.add(Sink::Rtmp(sink));
         }
         Ok(())
@@ -258,6 +261,7 @@ impl Show {
         });
         for (link, figures) in self.links.iter_mut().zip(figures) {
             link.figures = figures;
+            link.accepted |= matches!(figures.phase, LinkPhase::Publishing | LinkPhase::Reconnecting);
         }
         self.follow_links();
         self.clean.look(Instant::now());
@@ -277,6 +281,15 @@ impl Show {
 
     pub(crate) fn live_since_ms(&self) -> Option<i64> {
         self.live_since.map(|(ms, _)| ms)
+    }
+
+    /// What a process that goes on with this show has to know of its past.
+    pub(crate) fn with_past(&self, mut go: GoLive) -> GoLive {
+        go.live_since_ms = self.live_since_ms();
+        for (destination, link) in go.destinations.iter_mut().zip(&self.links) {
+            destination.accepted |= link.accepted;
+        }
+        go
     }
 
     /// Its time is over.

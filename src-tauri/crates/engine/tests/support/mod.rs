@@ -34,6 +34,7 @@ pub fn record_into(path: &Path, for_s: Option<u64>) -> GoLive {
         clean_feed: None,
         for_s,
         limits: EncoderLimits::default(),
+        live_since_ms: None,
     }
 }
 
