@@ -8,6 +8,7 @@ use crate::remembered::Remembered;
 use crate::supervisor::EngineEvent;
 use bytes::Bytes;
 use stallcast_media::{Health, HealthCode};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -58,14 +59,15 @@ pub(crate) async fn take_over(connection: &Connection, remembered: &Mutex<Rememb
     }
 }
 
-/// What is written to the disk costs itself, not the show: takes the next of it out, and says so. `None` if then nobody would
-/// get the show, or it is not about files.
+/// What is written to the disk costs itself, not the show: takes out what the refusal names, else the next of it, and says so.
+/// `None` if then nobody would get the show, or it is not about files.
 fn without_a_file(go: &mut GoLive, refused: &Failure) -> Option<Health> {
     let reason = refused.params.get("detail").unwrap_or(&refused.code);
-    let health = if let Some(file) = go.recording.take() {
+    let is_meant = |path: &Path| refused.params.get("path").is_none_or(|named| *named == path.display().to_string());
+    let health = if let Some(file) = go.recording.take_if(|file| is_meant(file.path.as_path())) {
         Health::new(HealthCode::RecordingFailed).with("path", file.path.display())
     } else {
-        go.hls_dir.take()?;
+        go.hls_dir.take_if(|dir| is_meant(dir.as_path()))?;
         Health::new(HealthCode::ViewersLost)
     };
     (!go.destinations.is_empty() || go.hls_dir.is_some()).then(|| health.with("reason", reason))
@@ -84,5 +86,53 @@ async fn restore(connection: &Connection, sources: Restoration) {
     }
     if let Err(e) = connection.order(Command::Restore(sources), Bytes::new()).await {
         tracing::error!(error = %e, "the new media process has no sources");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::failure;
+    use crate::protocol::{Destination, EncoderLimits, Recording};
+
+    /// For a destination, for viewers and for a file.
+    fn go() -> GoLive {
+        GoLive {
+            destinations: vec![Destination { id: "a".to_owned(), url: "rtmp://host/live".into(), key: None, accepted: true }],
+            hls_dir: Some("/data/live".into()),
+            recording: Some(Recording { path: "/disk/show.part2.mp4".into(), overwrite: false }),
+            clean_feed: None,
+            for_s: None,
+            limits: EncoderLimits::default(),
+            live_since_ms: None,
+        }
+    }
+
+    #[test]
+    fn only_what_was_refused_is_left_out() {
+        let named = |path: &str| failure("path_unwritable", &[("path", &path), ("detail", &"read-only")]);
+        let spared = |go: &mut GoLive, refused: &Failure| without_a_file(go, refused).map(|health| health.code);
+        let mut show = go();
+        assert_eq!(spared(&mut show, &named("/data/live")), Some(HealthCode::ViewersLost));
+        assert!(show.recording.is_some() && show.hls_dir.is_none(), "the recording can be written");
+        let mut show = go();
+        let health = without_a_file(&mut show, &named("/disk/show.part2.mp4")).expect("the show goes on");
+        assert_eq!((health.code, health.params["reason"].as_str()), (HealthCode::RecordingFailed, "read-only"));
+        assert!(show.recording.is_none() && show.hls_dir.is_some(), "viewers can be served");
+        assert_eq!(spared(&mut show, &named("/somewhere/else")), None, "nothing of this show");
+        assert!(show.hls_dir.is_some());
+        // Without a name one after the other, the least first.
+        let mut show = go();
+        let nameless = failure("internal", &[]);
+        assert_eq!(spared(&mut show, &nameless), Some(HealthCode::RecordingFailed));
+        assert_eq!(spared(&mut show, &nameless), Some(HealthCode::ViewersLost));
+        assert_eq!(spared(&mut show, &nameless), None);
+    }
+
+    #[test]
+    fn a_show_that_nobody_would_get_is_over() {
+        let refused = failure("path_unwritable", &[("path", &"/data/live")]);
+        let mut show = GoLive { destinations: vec![], ..go() };
+        assert_eq!(without_a_file(&mut show, &refused), None);
     }
 }

@@ -188,11 +188,12 @@ impl Show {
     }
 
     fn open_sinks(&mut self, targets: Vec<(String, Target)>, recording: Option<&Recording>, hls_dir: Option<&Path>) -> Result<(), Failure> {
-        if let Some(recording) = recording {
-            self.start_recording(recording)?;
-        }
+        // First, because it leaves nothing behind if what follows is refused.
         if let Some(dir) = hls_dir {
             std::fs::create_dir_all(dir).map_err(|e| failure("path_unwritable", &[("path", &dir.display()), ("detail", &e)]))?;
+        }
+        if let Some(recording) = recording {
+            self.start_recording(recording)?;
         }
         for (index, (id, target)) in targets.into_iter().enumerate() {
             let host = target.host().to_owned();
