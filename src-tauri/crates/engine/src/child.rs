@@ -1,4 +1,5 @@
 use crate::encoders::probe_if_told;
+use crate::ended;
 use crate::error::EngineError;
 use crate::process::{CHILD_MARK, kill, leave_session, shut_down_signal};
 use crate::runtime::Runtime;
@@ -45,6 +46,7 @@ pub async fn run(options: EngineOptions, stop: CancellationToken) -> Result<(), 
 async fn serve_show(data: &Path, stop: CancellationToken) -> Result<(), EngineError> {
     let path = socket::path(data, "engine")?;
     let listener = socket::listen(&path).await?;
+    ended::begin(data);
     let runtime = Arc::new(Runtime::start(data, Box::new(give_way))?);
     tracing::info!(pid = std::process::id(), version = crate::protocol::VERSION, "media process serves");
     let closing = CancellationToken::new();
@@ -56,6 +58,8 @@ async fn serve_show(data: &Path, stop: CancellationToken) -> Result<(), EngineEr
     }
     runtime.stop();
     runtime.gone().await;
+    // Before the connections close: who sees them close looks for it.
+    ended::leave(data);
     closing.cancel();
     if server.await.is_err() {
         tracing::error!("the server ended with a panic");

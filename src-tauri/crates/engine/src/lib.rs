@@ -11,6 +11,7 @@ mod client;
 mod director;
 mod encode;
 mod encoders;
+mod ended;
 mod error;
 mod feed;
 mod finishing;

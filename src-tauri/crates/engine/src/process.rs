@@ -28,6 +28,8 @@ const LAST_WORDS: u64 = 256 * 1024;
 #[derive(Debug, Clone)]
 pub(crate) struct Exit {
     pub(crate) text: String,
+    /// By itself, as it was told or wanted to.
+    pub(crate) in_order: bool,
 }
 
 /// A process that this one started. It is reaped as soon as it ends, and lives on when this is dropped. Clones are the same
@@ -56,11 +58,11 @@ impl Child {
         let pid = child.id().unwrap_or_default();
         let (tell, exit) = watch::channel(None);
         tokio::spawn(async move {
-            let text = match child.wait().await {
-                Ok(status) => status.to_string(),
-                Err(e) => e.to_string(),
+            let exit = match child.wait().await {
+                Ok(status) => Exit { text: status.to_string(), in_order: status.success() },
+                Err(e) => Exit { text: e.to_string(), in_order: false },
             };
-            tell.send_replace(Some(Exit { text }));
+            tell.send_replace(Some(exit));
         });
         tracing::info!(pid, "media process started");
         Ok(Self { pid, exit })

@@ -1,4 +1,5 @@
 use crate::client::{Connection, down};
+use crate::ended;
 use crate::error::EngineError;
 use crate::hub::News;
 use crate::port::Port;
@@ -25,6 +26,8 @@ const LOOK: Duration = Duration::from_millis(15);
 const COMMAND_WAITS: Duration = Duration::from_secs(8);
 /// How long [`Engine::quit`] waits for the process to be gone.
 const QUIT_LIMIT: Duration = Duration::from_secs(20);
+/// How long it takes to learn how a process ended that is gone.
+const REAP_LIMIT: Duration = Duration::from_secs(1);
 /// A process that answers nothing for so long hangs, and is killed.
 const HANG_LIMIT: Duration = Duration::from_secs(45);
 const HANG_LOOK: Duration = Duration::from_secs(10);
@@ -324,7 +327,7 @@ async fn start(inner: &Arc<Inner>, path: &Path, data: &Path, exe: &Path) -> Resu
             unwanted.0 = None;
             return Ok(connection);
         }
-        if let Some(Exit { text }) = exit {
+        if let Some(Exit { text, .. }) = exit {
             return Err(EngineError::Start { detail: text });
         }
         if begun.elapsed() > START_LIMIT {
@@ -395,6 +398,7 @@ impl Supervisor {
     /// Has a process again, told what the old one knew. `None`: detached meanwhile.
     async fn back(&self, died: Instant, before: u32) -> Option<Arc<Connection>> {
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5), u64::from(before));
+        let old = lock(&self.inner.child).clone();
         let mut told = false;
         loop {
             match self.once(&mut told).await {
@@ -404,8 +408,16 @@ impl Supervisor {
                     }
                     let same = connection.pid() == before;
                     let connection = Arc::new(connection);
-                    let lost =
-                        if same { None } else { take_over(&connection, &self.inner.remembered, |event| self.inner.tell(event)).await };
+                    let lost = if same {
+                        self.look_again(&connection).await;
+                        None
+                    } else {
+                        if self.ended_in_order(before, old.as_ref()).await {
+                            tracing::info!(pid = before, "the media process had ended in order, and its show with it");
+                            lock(&self.inner.remembered).over();
+                        }
+                        take_over(&connection, &self.inner.remembered, |event| self.inner.tell(event)).await
+                    };
                     self.inner.settled.store(true, Ordering::Release);
                     self.inner.pid.store(connection.pid(), Ordering::Relaxed);
                     self.inner.link.send_replace(Link::Up(Arc::clone(&connection) as Arc<dyn Port>));
@@ -435,6 +447,28 @@ impl Supervisor {
                 return None;
             }
         }
+    }
+
+    /// The same process: what became of the show while nobody listened. An app that was frozen is cut off, and may come back
+    /// when the show has ended for want of it.
+    async fn look_again(&self, connection: &Connection) {
+        // First, so that nothing falls between what is asked for and what is told.
+        self.inner.settled.store(true, Ordering::Release);
+        let asked = connection.order(Command::Snapshot, Bytes::new());
+        if let Ok(Ok(Reply::Snapshot(snapshot))) = tokio::time::timeout(COMMAND_WAITS, asked).await {
+            lock(&self.inner.remembered).heard_state(&snapshot.state);
+        }
+    }
+
+    /// Did the process that is gone end by itself? Then no show goes on, whether anybody heard of its end or not: its time was
+    /// over, nobody looked after it, or somebody wanted it so.
+    async fn ended_in_order(&self, pid: u32, child: Option<&Child>) -> bool {
+        if ended::says(&self.data, pid) {
+            return true;
+        }
+        // The mark may not have been written: the disk is full.
+        let Some(child) = child.filter(|child| child.pid() == pid) else { return false };
+        child.wait(REAP_LIMIT).await && child.exited().is_some_and(|exit| exit.in_order)
     }
 
     /// The process that still runs (only the connection broke), else a new one.
