@@ -7,7 +7,8 @@ use stallcast_testing::clip::{Clip, Sound};
 use stallcast_testing::devices::{Cameras, Microphone};
 use stallcast_testing::ingest::Ingest;
 use stallcast_testing::packets;
-use stallcast_testing::program::Desk;
+use stallcast_testing::processes::Role;
+use stallcast_testing::program::{Desk, Line};
 use std::time::Duration;
 
 /// Hang guard of a show of some seconds.
@@ -50,5 +51,38 @@ fn camera_and_microphone_arrive_at_the_ingest_in_step() -> anyhow::Result<()> {
     ensure!(found.offsets.len() >= 7 && found.jitter_p95_ms() <= 20.0, "{found}{:?}\n{}", found.offsets, desk.logs());
     let summary = finished.summary()?;
     ensure!(summary["frames_lagged"].as_u64().context("lagged")? < 6, "{summary}");
+    Ok(())
+}
+
+/// "Any camera" is the one that was on air, also for the next media process: what stands before another is nobody's business.
+#[test]
+fn after_a_death_the_same_camera_is_on_air_and_no_other() -> anyhow::Result<()> {
+    let mut desk = Desk::new()?;
+    let cameras = Cameras::new()?;
+    let mode = ["YUYV 640 480 30 pattern".to_owned()];
+    cameras.plug_in(1, "On air", &mode)?;
+    cameras.show_to(&mut desk);
+    let record = desk.work("show.mp4").to_string_lossy().into_owned();
+    let words = ["--camera", "device", "--mic", "none", "--canvas", "360x640", "--record", &record];
+    let show = desk.live(&words)?;
+    show.wait_live(LIMIT)?;
+    let ready = show.wait_type("ready", LIMIT)?;
+    ensure!(ready["camera"] == "On air", "{ready}");
+    // It comes first where any would do.
+    cameras.plug_in(0, "Bedroom", &mode)?;
+    let mark = show.mark();
+    desk.kill(Role::Engine)?;
+    show.wait_health(mark, "engine_restarted", LIMIT)?;
+    let part = desk.work("show.part2.mp4").to_string_lossy().into_owned();
+    let goes_on = |line: &Line| {
+        let is_next = line.value["type"] == "state" && line.value["recording"] == part.as_str();
+        is_next.then(|| line.value["camera"].clone())
+    };
+    let camera = show.wait_from(mark, "state of the next process", LIMIT, goes_on)?;
+    ensure!(camera == "On air", "{camera} is on air");
+    let finished = show.end(LIMIT)?;
+    assert_eq!(finished.status, Some(0), "{}", finished.log);
+    let other = cameras.log(0).unwrap_or_default();
+    ensure!(!other.contains("streaming"), "it was looked through: {other}");
     Ok(())
 }

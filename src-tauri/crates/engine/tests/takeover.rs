@@ -8,10 +8,13 @@ mod support;
 
 use child::{child, is_there, kill, signal};
 use rustix::process::Signal;
-use stallcast_engine::protocol::{CameraChoice, Command, Configuration, EngineState, Event, Failure, GoLive, MicChoice, Reply, State};
+use stallcast_engine::protocol::{
+    CameraChoice, Command, Configuration, Destination, EngineState, Event, Failure, GoLive, LinkState, MicChoice, Reply, State,
+};
 use stallcast_engine::{Engine, EngineEvent};
 use stallcast_media::HealthCode;
 use std::path::Path;
+use std::time::Instant;
 use support::{give, record_into, small_demo, wait_encoded, wait_for, wait_state};
 use tokio::sync::broadcast::Receiver;
 
@@ -50,6 +53,164 @@ async fn recorded(folder: &Path) -> (Engine, Receiver<EngineEvent>) {
     give(&engine, Command::GoLive(record_into(&folder.join("show.mp4"), None))).await;
     wait_encoded(&mut events, 30).await;
     (engine, events)
+}
+
+/// A destination where nobody answers.
+fn nobody(accepted: bool) -> Destination {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
+    Destination { id: "nobody".to_owned(), url: format!("rtmp://{free}/live").into(), key: Some("key".into()), accepted }
+}
+
+/// As an app that is frozen: nothing on this test's only thread runs, until the media process has cut it off and somebody else
+/// has done something.
+fn freeze<F: Future<Output = ()> + 'static>(folder: &Path, meanwhile: impl FnOnce(Engine) -> F + Send + 'static) {
+    let folder = folder.to_owned();
+    let elsewhere = std::thread::spawn(move || {
+        tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
+            let other = Engine::attach(&folder).await.expect("no error").expect("it is there");
+            let (begun, log) = (Instant::now(), folder.join("logs").join("engine.log"));
+            while !std::fs::read_to_string(&log).is_ok_and(|log| log.contains("it is cut off")) {
+                assert!(begun.elapsed() < support::GUARD, "it is waited for for ever");
+                // News that wait: each is another state.
+                for n in 0..100 {
+                    give(&other, Command::SetMuted { muted: n % 2 == 0 }).await;
+                }
+            }
+            meanwhile(other).await;
+        });
+    });
+    elsewhere.join().expect("no panic");
+}
+
+#[tokio::test]
+async fn a_show_that_ended_while_the_app_was_frozen_does_not_come_back_with_the_next_process() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (engine, mut events) = recorded(folder.path()).await;
+    let first = engine.pid();
+    freeze(folder.path(), |other| async move { other.quit().await });
+    assert_eq!(restarted(&mut events).await, None);
+    assert_ne!(engine.pid(), first);
+    assert_eq!(state(&engine).await.engine, EngineState::Ready, "it had ended in order");
+    engine.quit().await;
+}
+
+#[tokio::test]
+async fn a_show_that_ended_while_the_app_was_frozen_is_over_also_where_the_process_lives_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (engine, mut events) = recorded(folder.path()).await;
+    let first = engine.pid();
+    freeze(folder.path(), |other| async move {
+        give(&other, Command::End).await;
+    });
+    wait_for(&mut events, "Reconnected", |e| matches!(e, EngineEvent::Reconnected).then_some(())).await;
+    assert_eq!(engine.pid(), first);
+    kill(first);
+    assert_eq!(restarted(&mut events).await, None);
+    assert_eq!(state(&engine).await.engine, EngineState::Ready);
+    engine.quit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_clock_of_a_show_goes_on_in_the_next_process() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let first = Engine::attach_or_start(folder.path(), &child()).await.expect("it starts");
+    let mut events = first.events();
+    give(&first, Command::Configure(small_demo())).await;
+    give(&first, Command::GoLive(record_into(&folder.path().join("show.mp4"), Some(600)))).await;
+    let since = wait_state(&mut events, EngineState::Live).await.live_since_ms;
+    assert!(since.is_some());
+    kill(first.pid());
+    assert_eq!(restarted(&mut events).await, None);
+    let now = state(&first).await;
+    assert_eq!((now.engine, now.live_since_ms), (EngineState::Live, since));
+    // And by way of an app that found it running.
+    first.detach();
+    let second = Engine::attach_or_start(folder.path(), &child()).await.expect("it is there");
+    let mut events = second.events();
+    kill(second.pid());
+    assert_eq!(restarted(&mut events).await, None);
+    let now = state(&second).await;
+    assert_eq!((now.engine, now.live_since_ms), (EngineState::Live, since));
+    second.quit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_show_that_was_live_ends_by_its_own_time_though_nobody_accepts_it_any_more() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let engine = Engine::attach_or_start(folder.path(), &child()).await.expect("it starts");
+    let mut events = engine.events();
+    give(&engine, Command::Configure(small_demo())).await;
+    let show = record_into(&folder.path().join("show.part2.mp4"), Some(3));
+    give(&engine, Command::GoLive(GoLive { destinations: vec![nobody(true)], live_since_ms: Some(1_000), ..show })).await;
+    let live = wait_state(&mut events, EngineState::Live).await;
+    assert_eq!((live.live_since_ms, live.links[0].state), (Some(1_000), LinkState::Reconnecting));
+    let Reply::Handover { show: Some(left) } = give(&engine, Command::Handover).await else { panic!("a show") };
+    assert_eq!((left.live_since_ms, left.destinations[0].accepted), (Some(1_000), true), "whoever attaches learns it too");
+    wait_for(&mut events, "Ended", |e| matches!(e, EngineEvent::Event(Event::Ended(_))).then_some(())).await;
+    engine.quit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_goes_on_where_only_the_folder_of_the_viewers_cannot_be_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (files, live) = (folder.path().join("files"), folder.path().join("live"));
+    std::fs::create_dir(&files).expect("made");
+    let engine = Engine::attach_or_start(folder.path(), &child()).await.expect("it starts");
+    let mut events = engine.events();
+    give(&engine, Command::Configure(small_demo())).await;
+    give(&engine, Command::GoLive(GoLive { destinations: vec![nobody(false)], ..for_viewers(folder.path()) })).await;
+    wait_encoded(&mut events, 30).await;
+    // The process that dies does not notice.
+    signal(engine.pid(), Signal::STOP);
+    std::fs::rename(&live, folder.path().join("moved")).expect("moved");
+    std::fs::write(&live, "in the way").expect("written");
+    kill(engine.pid());
+    let lost = |event: &EngineEvent| match event {
+        EngineEvent::Event(Event::Health(health)) if health.code == HealthCode::RecordingFailed => Some(false),
+        EngineEvent::Event(Event::Health(health)) if health.code == HealthCode::ViewersLost => Some(true),
+        _ => None,
+    };
+    assert!(wait_for(&mut events, "a word about the folder", lost).await, "the recording has nothing to do with it");
+    assert_eq!(restarted(&mut events).await, None);
+    let now = state(&engine).await;
+    assert!(on_air(&now) && now.recording == Some(files.join("show.part2.mp4")), "{now:?}");
+    engine.quit().await;
+}
+
+/// The listening socket of a process, held open as by a thread that cannot be woken. `None` where this is not allowed.
+#[cfg(target_os = "linux")]
+fn hold_listener(pid: u32, path: &Path) -> Option<std::os::fd::OwnedFd> {
+    use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
+    /// The kernel's mark of a socket that listens.
+    const LISTENS: &str = "00010000";
+    let sockets = std::fs::read_to_string("/proc/net/unix").expect("the kernel's list");
+    let line = sockets.lines().find(|line| line.contains(LISTENS) && line.ends_with(path.to_str().expect("plain"))).expect("it listens");
+    let wanted = format!("socket:[{}]", line.split_ascii_whitespace().nth(6).expect("an inode"));
+    let mut open = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?.flatten();
+    let name = open.find(|fd| std::fs::read_link(fd.path()).is_ok_and(|to| to.as_os_str() == wanted.as_str()))?.file_name();
+    let number = name.to_str()?.parse().ok()?;
+    let process = pidfd_open(Pid::from_raw(i32::try_from(pid).ok()?)?, PidfdFlags::empty()).ok()?;
+    pidfd_getfd(&process, number, PidfdGetfdFlags::empty()).ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg(target_os = "linux")]
+async fn a_killed_process_whose_socket_stays_open_is_in_nobodys_way() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (engine, mut events) = recorded(folder.path()).await;
+    let (first, path) = (engine.pid(), stallcast_engine::socket_path(folder.path()).expect("a path"));
+    let Some(held) = hold_listener(first, &path) else {
+        eprintln!("skipped: no right to hold what another process has open");
+        return engine.quit().await;
+    };
+    kill(first);
+    assert_eq!(restarted(&mut events).await, None);
+    assert_ne!(engine.pid(), first);
+    assert!(on_air(&state(&engine).await));
+    let other = Engine::attach(folder.path()).await.expect("no error").expect("it is there");
+    assert_eq!(other.pid(), engine.pid(), "whoever comes finds the one that lives");
+    engine.quit().await;
+    drop(held);
 }
 
 #[tokio::test(flavor = "multi_thread")]
