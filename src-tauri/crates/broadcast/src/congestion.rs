@@ -2,11 +2,16 @@ use crate::{LinkFigures, LinkPhase};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Behind by more than this, the link does not carry what it is given. The kernel's send buffer (about a second) is
-/// counted too, so this is queueing and not jitter.
+/// With more than this waiting, the link does not carry what it is given. The kernel's send buffer (about a second) is
+/// counted too and the way there is not, so this is queueing and neither jitter nor distance.
 const TOO_FAR: Duration = Duration::from_millis(400);
-/// Behind by less than this, it does.
+/// A lost packet holds back what comes after it for one round trip, in the midst of a keyframe for two: so much, up to this, says
+/// nothing yet of a link that carried the full rate until now.
+const TOO_FAR_ANYWHERE: Duration = Duration::from_millis(1200);
+/// With less than this waiting, it does.
 const CLOSE: Duration = Duration::from_millis(250);
+/// A session is not judged for so many round trips: TCP begins with ten packets, and may send more with each.
+const ROUNDS: u32 = 5;
 /// Throughput is measured over so long.
 const WINDOW: Duration = Duration::from_secs(2);
 /// What a link carries is known from so long a time of being full: everything it could carry was there to be carried.
@@ -19,7 +24,7 @@ const CLIMB_AFTER: Duration = Duration::from_millis(2400);
 const CLIMB_LIMIT: Duration = Duration::from_secs(8);
 /// A step up that is taken back within this time failed; one that lasts proves the link.
 const FAILED_WITHIN: Duration = Duration::from_secs(4);
-/// Far behind, and nothing has got through for so long: the link is gone and not slow, no bitrate would help it.
+/// Much waits, and nothing has got through for so long: the link is gone and not slow, no bitrate would help it.
 const GONE: Duration = Duration::from_secs(1);
 /// Of what the link was measured to carry: the rest drains the queue within seconds.
 const SHARE: f64 = 0.75;
@@ -39,7 +44,7 @@ pub struct Congestion {
     /// Of each link.
     lanes: Vec<Lane>,
     slowest: Option<usize>,
-    /// When it was last looked whether to go down, and how far behind the link was then.
+    /// When it was last looked whether to go down, and how much waited then.
     fell: Option<(Instant, Duration)>,
     climbed: Option<Instant>,
     calm_since: Option<Instant>,
@@ -53,7 +58,9 @@ pub struct Congestion {
 struct Lane {
     /// When, how much had been delivered, bytes.
     delivered: VecDeque<(Instant, u64)>,
-    /// When something was last delivered, or it was not far behind.
+    /// When the session was first seen.
+    begun: Option<Instant>,
+    /// When something was last delivered, or little waited.
     moved: Option<Instant>,
     /// Since when it has been full.
     full_since: Option<Instant>,
@@ -71,8 +78,10 @@ struct StepDown {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Vote {
     Yes,
-    /// It was gone until now: what it catches up with is seen before it is judged.
-    Returns,
+    /// It was gone until now, or has just begun: what it catches up with is seen before it is judged.
+    Fresh,
+    /// Nothing gets through just now: all that a lost packet holds back comes at once, or it will be gone.
+    Waits,
     Gone,
 }
 
@@ -83,18 +92,25 @@ impl Lane {
         if before.is_some_and(|before| before > figures.delivered) {
             // Another session.
             self.delivered.clear();
+            self.begun = None;
         }
-        if before != Some(figures.delivered) || figures.behind <= CLOSE {
+        let full = figures.queued() > CLOSE;
+        if before != Some(figures.delivered) || !full {
             self.moved = Some(now);
         }
-        self.full_since = (figures.behind > CLOSE).then(|| self.full_since.unwrap_or(now));
-        let vote = match (was_gone, self.is_gone(now)) {
-            (_, true) => Vote::Gone,
-            (true, false) => Vote::Returns,
-            (false, false) => Vote::Yes,
+        self.full_since = full.then(|| self.full_since.unwrap_or(now));
+        let begun = *self.begun.get_or_insert(now);
+        let vote = if self.is_gone(now) {
+            Vote::Gone
+        } else if was_gone || now.duration_since(begun) <= figures.way * ROUNDS {
+            Vote::Fresh
+        } else if self.moved == Some(now) {
+            Vote::Yes
+        } else {
+            Vote::Waits
         };
-        if vote == Vote::Returns {
-            // The standstill says nothing about what it carries.
+        if vote == Vote::Fresh {
+            // Neither a standstill nor the first round trips say what it carries.
             self.delivered.clear();
             self.full_since = Some(now);
         }
@@ -161,7 +177,8 @@ impl Congestion {
     /// Takes the figures of all links, in the same order each time, several times a second. True when the rate changed.
     pub fn look<'a>(&mut self, now: Instant, links: impl IntoIterator<Item = &'a LinkFigures>) -> bool {
         let before = self.kbps;
-        let (mut published, mut slowest) = (false, None);
+        let mut published = false;
+        let mut slowest: Option<((bool, Duration), usize, Vote)> = None;
         for (link, figures) in links.into_iter().enumerate() {
             if self.lanes.len() <= link {
                 self.lanes.push(Lane::default());
@@ -172,22 +189,29 @@ impl Congestion {
                 published = true;
                 lane.look(now, figures)
             } else {
-                lane.delivered.clear();
-                (lane.moved, lane.full_since) = (None, None);
+                *lane = Lane::default();
                 Vote::Gone
             };
-            match vote {
-                Vote::Gone => self.give_back(link, moved),
-                Vote::Returns => self.fell = Some((now, figures.behind)),
-                Vote::Yes => {}
+            if vote == Vote::Gone {
+                self.give_back(link, moved);
+                continue;
             }
-            if vote != Vote::Gone && slowest.is_none_or(|(_, behind)| figures.behind > behind) {
-                slowest = Some((link, figures.behind));
+            // One that has too much waiting comes before a farther one where as much may wait.
+            let queued = figures.queued();
+            let weight = (vote != Vote::Waits && queued > self.too_far(figures.way), queued);
+            if slowest.is_none_or(|(most, ..)| weight > most) {
+                slowest = Some((weight, link, vote));
             }
         }
-        self.slowest = slowest.map(|(link, _)| link);
+        self.slowest = slowest.map(|(_, link, _)| link);
         match slowest {
-            Some((link, behind)) => self.follow(now, link, behind),
+            Some((_, _, Vote::Waits)) => {}
+            Some((weight, link, vote)) => {
+                if vote == Vote::Fresh {
+                    self.fell = Some((now, weight.1));
+                }
+                self.follow(now, link, weight);
+            }
             // Nothing is known of the only ones there are.
             None if published => self.calm_since = None,
             None => *self = Self { lanes: std::mem::take(&mut self.lanes), ..Self::new(self.full_kbps, self.audio_kbps) },
@@ -203,19 +227,25 @@ impl Congestion {
         }
     }
 
-    fn follow(&mut self, now: Instant, link: usize, behind: Duration) {
-        if behind > TOO_FAR {
+    /// More than this waiting is too much where the way takes so long. Once the rate had to be lowered, there is no grace: the link
+    /// is known to be slow, and late is what it would be.
+    fn too_far(&self, way: Duration) -> Duration {
+        if self.kbps < self.full_kbps { TOO_FAR } else { (way * 2).clamp(TOO_FAR, TOO_FAR_ANYWHERE) }
+    }
+
+    fn follow(&mut self, now: Instant, link: usize, (too_far, queued): (bool, Duration)) {
+        if too_far {
             self.calm_since = None;
             match self.fell {
                 Some((at, _)) if now.duration_since(at) < FALL_AGAIN => self.correct(link),
                 // It catches up: lower would only be worse to look at.
-                Some((_, before)) if behind < before => self.fell = Some((now, behind)),
+                Some((_, before)) if queued < before => self.fell = Some((now, queued)),
                 _ => {
                     self.fall(now, link);
-                    self.fell = Some((now, behind));
+                    self.fell = Some((now, queued));
                 }
             }
-        } else if behind < CLOSE {
+        } else if queued < CLOSE {
             let since = *self.calm_since.get_or_insert(now);
             self.fell = None;
             if self.climbed.is_some_and(|at| now.duration_since(at) >= FAILED_WITHIN) {
@@ -275,68 +305,113 @@ impl Congestion {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::way::Way;
     use std::ops::Range;
 
     fn publishing(behind: Duration, delivered: u64) -> LinkFigures {
         LinkFigures { phase: LinkPhase::Publishing, behind, delivered, ..LinkFigures::default() }
     }
 
-    /// A link of a given rate behind a queue, looked at ten times a second. Encoders answer late: `lag` looks.
+    /// As [`publishing`], over a way that takes so long.
+    fn far(behind: Duration, way: Duration, delivered: u64) -> LinkFigures {
+        LinkFigures { way, ..publishing(behind, delivered) }
+    }
+
+    /// Time of the simulated link. It is looked at each tenth of a second.
+    const TICK: Duration = Duration::from_millis(10);
+
+    /// A link of a given rate behind a queue, and a peer so many ticks away that acknowledges.
     struct Simulated {
         congestion: Congestion,
-        now: Instant,
-        /// What waits, a tenth of a second of the show each, kbit.
-        queue: VecDeque<f64>,
-        sent_kbit: f64,
+        way: Way,
+        start: Instant,
+        tick: u64,
+        /// A round trip, and what the OS says of it.
+        round_trip: u64,
+        told: Duration,
+        /// What waits, and what is not acknowledged yet: when that is due, when it was made, kbit.
+        queue: VecDeque<(u64, f64)>,
+        flying: VecDeque<(u64, u64, f64)>,
+        /// A lost packet holds the acknowledgements back until then.
+        held_until: u64,
+        there_kbit: f64,
+        /// Encoders answer late.
         pipe: VecDeque<u32>,
     }
 
     impl Simulated {
-        fn new() -> Self {
-            // Ten looks: a second of look-ahead and send buffer.
+        fn new(round_trip_ms: u32) -> Self {
+            let told = Duration::from_millis(round_trip_ms.into());
             Self {
                 congestion: Congestion::new(2500, 128),
-                now: Instant::now(),
+                way: Way::default(),
+                start: Instant::now(),
+                tick: 0,
+                round_trip: u64::from(round_trip_ms) / 10,
+                told,
                 queue: VecDeque::new(),
-                sent_kbit: 0.0,
-                pipe: vec![2500; 10].into(),
+                flying: VecDeque::new(),
+                held_until: 0,
+                there_kbit: 0.0,
+                // A second of look-ahead and of waiting to be looked at.
+                pipe: vec![2500; 100].into(),
             }
+        }
+
+        /// One packet is lost now: it is missed a round trip later, and sent again.
+        fn lose(&mut self) {
+            self.held_until = self.tick + self.round_trip + 20;
         }
 
         /// Runs for `seconds` over a link of `link_kbps`; the farthest it was behind and the rate at the end.
         fn run(&mut self, seconds: u32, link_kbps: f64) -> (Duration, u32) {
             let mut farthest = Duration::ZERO;
-            for _ in 0..seconds * 10 {
-                self.now += Duration::from_millis(100);
+            for _ in 0..seconds * 100 {
+                self.tick += 1;
                 self.pipe.push_back(self.congestion.kbps());
                 let rate = f64::from(self.pipe.pop_front().unwrap_or(0) + 128);
-                self.queue.push_back(rate / 10.0);
-                let mut room = link_kbps / 10.0;
-                while let Some(oldest) = self.queue.front_mut().filter(|_| room > 0.0) {
-                    let through = oldest.min(room);
-                    (*oldest, room) = (*oldest - through, room - through);
-                    self.sent_kbit += through;
-                    if *oldest <= f64::EPSILON {
-                        self.queue.pop_front();
-                    }
+                self.queue.push_back((self.tick, rate / 100.0));
+                self.send(link_kbps / 100.0);
+                if self.tick.is_multiple_of(10) {
+                    farthest = farthest.max(self.look());
                 }
-                let behind = Duration::from_millis(100) * u32::try_from(self.queue.len()).unwrap_or(u32::MAX);
-                farthest = farthest.max(behind);
-                self.congestion.look(self.now, &[publishing(behind, (self.sent_kbit * 1000.0 / 8.0) as u64)]);
             }
             (farthest, self.congestion.kbps())
+        }
+
+        fn send(&mut self, mut room: f64) {
+            while let Some((made, oldest)) = self.queue.front_mut().filter(|_| room > 0.0) {
+                let through = oldest.min(room);
+                (*oldest, room) = (*oldest - through, room - through);
+                self.flying.push_back((self.tick + self.round_trip, *made, through));
+                if *oldest <= f64::EPSILON {
+                    self.queue.pop_front();
+                }
+            }
+            while self.tick >= self.held_until && self.flying.front().is_some_and(|(due, ..)| *due <= self.tick) {
+                self.there_kbit += self.flying.pop_front().map_or(0.0, |(_, _, through)| through);
+            }
+        }
+
+        fn look(&mut self) -> Duration {
+            let now = self.start + TICK * u32::try_from(self.tick).unwrap_or(u32::MAX);
+            let oldest = self.flying.front().map(|(_, made, _)| *made).or_else(|| self.queue.front().map(|(made, _)| *made));
+            let behind = TICK * u32::try_from(oldest.map_or(0, |made| self.tick - made)).unwrap_or(u32::MAX);
+            let way = self.way.look(now, behind, Some(self.told));
+            self.congestion.look(now, &[far(behind, way, (self.there_kbit * 1000.0 / 8.0) as u64)]);
+            behind
         }
     }
 
     #[test]
     fn a_good_link_is_left_alone() {
-        let mut link = Simulated::new();
+        let mut link = Simulated::new(0);
         assert_eq!(link.run(60, 6000.0), (Duration::ZERO, 2500));
     }
 
     #[test]
     fn a_link_at_sixty_and_then_a_quarter_of_the_rate_is_followed_and_left_again() {
-        let mut link = Simulated::new();
+        let mut link = Simulated::new(0);
         link.run(5, 6000.0);
         let (farthest, kbps) = link.run(10, 2628.0 * 0.6);
         assert!(farthest <= Duration::from_secs(2), "{farthest:?} behind");
@@ -344,15 +419,84 @@ mod tests {
         let (farthest, _) = link.run(10, 2628.0 * 0.6);
         assert!(farthest <= Duration::from_millis(1500), "{farthest:?}: it does not hunt");
         let (farthest, kbps) = link.run(10, 2628.0 * 0.25);
-        assert!(farthest <= Duration::from_millis(1500), "{farthest:?} behind");
+        assert!(farthest <= Duration::from_millis(1600), "{farthest:?} behind");
         assert!((250..=530).contains(&kbps), "settled at {kbps}");
         let (_, kbps) = link.run(20, 6000.0);
         assert_eq!(kbps, 2500, "the full rate is back within 20 s");
     }
 
     #[test]
+    fn a_far_link_that_carries_the_rate_keeps_it() {
+        for round_trip_ms in [30, 300, 450, 600] {
+            let mut link = Simulated::new(round_trip_ms);
+            for second in 0..60 {
+                if second % 7 == 5 {
+                    link.lose();
+                }
+                let (_, kbps) = link.run(1, 6000.0);
+                assert_eq!(kbps, 2500, "after {second} s at {round_trip_ms} ms");
+            }
+        }
+    }
+
+    #[test]
+    fn a_far_link_that_was_slow_gets_the_full_rate_back() {
+        for round_trip_ms in [300, 450, 600] {
+            let mut link = Simulated::new(round_trip_ms);
+            link.run(5, 6000.0);
+            let (_, kbps) = link.run(6, 2628.0 * 0.25);
+            assert!(kbps < 500, "{kbps} at {round_trip_ms} ms");
+            for second in 0..20 {
+                if second % 7 == 5 {
+                    link.lose();
+                }
+                link.run(1, 6000.0);
+            }
+            assert_eq!(link.congestion.kbps(), 2500, "at {round_trip_ms} ms");
+        }
+    }
+
+    #[test]
+    fn a_slow_link_is_followed_though_it_is_far() {
+        let mut link = Simulated::new(300);
+        link.run(5, 6000.0);
+        let (farthest, kbps) = link.run(10, 2628.0 * 0.6);
+        assert!(farthest <= Duration::from_millis(2500), "{farthest:?} behind");
+        assert!((700..=1450).contains(&kbps), "settled at {kbps}");
+        let (farthest, _) = link.run(10, 2628.0 * 0.6);
+        assert!(farthest <= Duration::from_secs(2), "{farthest:?}: it does not hunt");
+        let (farthest, kbps) = link.run(10, 2628.0 * 0.25);
+        assert!(farthest <= Duration::from_millis(3500), "{farthest:?} behind");
+        assert!((250..=530).contains(&kbps), "settled at {kbps}");
+        let (farthest, _) = link.run(10, 2628.0 * 0.25);
+        assert!(farthest <= Duration::from_secs(2), "{farthest:?} behind");
+        let (_, kbps) = link.run(20, 6000.0);
+        assert_eq!(kbps, 2500, "the full rate is back within 20 s");
+    }
+
+    #[test]
+    fn a_link_that_is_full_from_its_first_second_is_not_taken_for_a_far_one() {
+        for round_trip_ms in [0, 30, 300, 600] {
+            let mut link = Simulated::new(round_trip_ms);
+            let (_, kbps) = link.run(5, 2628.0 * 0.6);
+            assert!(kbps < 1450, "{kbps} at {round_trip_ms} ms");
+        }
+    }
+
+    #[test]
+    fn a_way_that_became_longer_is_learnt() {
+        let mut link = Simulated::new(50);
+        link.run(10, 6000.0);
+        link.round_trip = 55;
+        let (_, kbps) = link.run(10, 6000.0);
+        assert!(kbps < 2500, "the OS does not know yet, and it looks like a queue");
+        let (_, kbps) = link.run(30, 6000.0);
+        assert_eq!(kbps, 2500);
+    }
+
+    #[test]
     fn a_link_that_gets_worse_while_it_is_full_is_followed_at_once() {
-        let mut link = Simulated::new();
+        let mut link = Simulated::new(0);
         link.run(5, 6000.0);
         link.run(2, 2628.0 * 0.6);
         let (farthest, _) = link.run(10, 2628.0 * 0.25);
@@ -361,7 +505,7 @@ mod tests {
 
     #[test]
     fn a_step_that_fails_is_tried_less_often() {
-        let mut link = Simulated::new();
+        let mut link = Simulated::new(0);
         link.run(20, 1500.0);
         let mut falls = 0;
         let mut before = link.congestion.kbps();
@@ -403,6 +547,27 @@ mod tests {
         assert!((700..=900).contains(&kbps), "{kbps}: three quarters of the 1200 kbit/s it carried with the sound");
     }
 
+    #[test]
+    fn a_far_link_does_not_hide_a_near_one() {
+        let (mut congestion, now) = settled(&[0, 0]);
+        let beyond = |n: u64| far(TENTH * 11, Duration::from_millis(450), 870_000 + n * 30_000);
+        assert!(!congestion.look(now + TENTH, &[publishing(TENTH, 900_000), beyond(1)]), "less than two round trips wait");
+        assert_eq!(congestion.slowest(), Some(1));
+        assert!(congestion.look(now + TENTH * 2, &[publishing(TENTH * 5, 915_000), beyond(2)]));
+        assert_eq!(congestion.slowest(), Some(0));
+    }
+
+    #[test]
+    fn a_session_that_gathers_speed_is_not_slow() {
+        let (mut congestion, start) = (Congestion::new(2500, 128), Instant::now());
+        for n in 0..=41_u64 {
+            // It begins a second late, and sends faster with every round trip.
+            let behind = Duration::from_millis((1000 + 100 * n - 3 * n * n).max(450));
+            let now = start + Duration::from_millis(100 * n);
+            assert!(!congestion.look(now, &[far(behind, Duration::from_millis(450), 1000 * n * n)]), "{behind:?} behind at {n}");
+        }
+    }
+
     /// What an outage without a word looks like: nothing is delivered, and everything waits.
     fn black_hole(congestion: &mut Congestion, now: &mut Instant, tenths: Range<u32>, others: &[u64], stands_at: u64) -> u32 {
         let mut lowest = u32::MAX;
@@ -420,12 +585,21 @@ mod tests {
     fn a_link_that_is_gone_is_not_a_slow_one() {
         let (mut congestion, mut now) = settled(&[0]);
         let lowest = black_hole(&mut congestion, &mut now, 1..36, &[], 870_000);
-        assert!(lowest >= 1200, "one step down at most, to {lowest}");
-        assert_eq!(congestion.kbps(), 2500, "and back before anybody calls it lost");
+        assert_eq!(lowest, 2500, "until somebody calls it lost");
         let mut reconnecting = LinkFigures { phase: LinkPhase::Reconnecting, ..publishing(TENTH * 35, 870_000) };
         assert!(!congestion.look(now + TENTH, &[reconnecting]));
         reconnecting.phase = LinkPhase::Refused;
         assert!(!congestion.look(now + TENTH * 2, &[reconnecting]));
+    }
+
+    #[test]
+    fn a_step_down_for_a_link_that_goes_is_taken_back() {
+        let (mut congestion, mut now) = settled(&[0]);
+        now += TENTH;
+        assert!(congestion.look(now, &[publishing(TENTH * 5, 875_000)]));
+        let lowest = black_hole(&mut congestion, &mut now, 6..20, &[], 875_000);
+        assert!(lowest < 2500);
+        assert_eq!(congestion.kbps(), 2500, "before anybody calls it lost");
     }
 
     #[test]

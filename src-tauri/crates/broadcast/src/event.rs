@@ -100,8 +100,19 @@ pub struct LinkFigures {
     pub reconnects: u32,
     /// Video packets it did not get.
     pub dropped: u64,
-    /// How much older than the newest picture the oldest one is that is not yet with the peer.
+    /// How much older than the newest picture the oldest one is that is not yet with the peer: what people are shown.
     pub behind: Duration,
+    /// The part of it that is the way there and back, which is there however little waits. Zero where the OS does not say what
+    /// is on its way: `behind` does not count it then.
+    pub way: Duration,
+}
+
+impl LinkFigures {
+    /// The part of [`LinkFigures::behind`] that waits, and that a lower bitrate would shorten.
+    #[must_use]
+    pub const fn queued(&self) -> Duration {
+        self.behind.saturating_sub(self.way)
+    }
 }
 
 /// News of a recording or of HLS.

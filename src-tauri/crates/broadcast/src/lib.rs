@@ -16,6 +16,7 @@ mod recording;
 mod replace;
 mod rtmp;
 mod target;
+mod way;
 
 pub use congestion::Congestion;
 pub use disk::room_minutes;

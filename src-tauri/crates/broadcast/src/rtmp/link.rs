@@ -335,7 +335,7 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
             f.reconnects += u32::from(new && !first);
             if new {
                 // Those of the session before say nothing of this one.
-                (f.behind, f.delivered) = (Duration::ZERO, 0);
+                (f.behind, f.way, f.delivered) = (Duration::ZERO, Duration::ZERO, 0);
             }
         });
         tracing::info!(host = self.target.host(), first, "destination accepts");

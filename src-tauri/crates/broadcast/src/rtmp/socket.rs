@@ -12,7 +12,7 @@ mod os;
 #[path = "socket_other.rs"]
 mod os;
 
-pub(super) use os::unsent;
+pub(super) use os::{round_trip, unsent};
 
 /// A TCP connection being made. Dropping it gives up.
 pub(super) struct Dial {

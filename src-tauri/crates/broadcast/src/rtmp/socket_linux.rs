@@ -1,5 +1,8 @@
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::TcpStream;
+use std::os::fd::AsRawFd;
+use std::time::Duration;
 
 /// The kernel gives a silent connection up after this; until then it is ours to abort when the link is back.
 const USER_TIMEOUT_MS: u32 = 60_000;
@@ -19,4 +22,21 @@ pub(crate) fn unsent(stream: &TcpStream) -> Option<u64> {
     // `stream` is a live TCP socket.
     let bytes = unsafe { rustix::ioctl::ioctl(stream, rustix::ioctl::Getter::<SIOCOUTQ, i32>::new()) };
     bytes.ok().and_then(|b| u64::try_from(b).ok())
+}
+
+/// The shortest round trip to the peer in the last five minutes, the one that made the connection among them (TCP_INFO). `None` if
+/// the kernel does not say, or has not measured one yet.
+#[expect(unsafe_code, reason = "rustix has no call for TCP_INFO, and from outside the way cannot be told from what waits on it")]
+pub(crate) fn round_trip(stream: &TcpStream) -> Option<Duration> {
+    let mut info = MaybeUninit::<libc::tcp_info>::zeroed();
+    let mut length = libc::socklen_t::try_from(size_of::<libc::tcp_info>()).ok()?;
+    // SAFETY: tcp(7): TCP_INFO writes at most `length` bytes through the pointer, which is what it points to; `stream` is a live
+    // TCP socket. What an older kernel does not write stays zero, and the struct is made of nothing but integers.
+    let (result, info) = unsafe {
+        let at = info.as_mut_ptr().cast();
+        let result = libc::getsockopt(stream.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_INFO, at, &raw mut length);
+        (result, info.assume_init())
+    };
+    let known = result == 0 && info.tcpi_min_rtt != u32::MAX;
+    known.then(|| Duration::from_micros(info.tcpi_min_rtt.into()))
 }

@@ -1,4 +1,4 @@
-use super::socket::{abort, unsent};
+use super::socket::{abort, round_trip, unsent};
 use crate::Target;
 use rustls::client::ClientConnection;
 use rustls::pki_types::ServerName;
@@ -6,6 +6,7 @@ use rustls::{ClientConfig, RootCertStore};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Plain text that may wait inside TLS.
 const TLS_BUFFER: usize = 64 << 10;
@@ -120,6 +121,11 @@ impl Wire {
     /// Bytes in the kernel that the peer has not acknowledged. `None` where the OS does not say.
     pub fn unsent(&self) -> Option<u64> {
         unsent(&self.stream)
+    }
+
+    /// The shortest round trip to the peer of late. `None` where the OS does not say, and nothing in flight is counted as waiting.
+    pub fn round_trip(&self) -> Option<Duration> {
+        round_trip(&self.stream)
     }
 
     /// Bytes the peer has acknowledged; where the OS does not say, those the kernel took.

@@ -22,7 +22,8 @@ impl Show {
             let kbps = self.congestion.kbps();
             match self.congestion.slowest().and_then(|slowest| self.links.get(slowest)) {
                 Some(Link { host, figures, .. }) => {
-                    tracing::info!(host, kbps, behind_ms = figures.behind.as_millis(), "bitrate follows the link");
+                    let (behind_ms, way_ms) = (figures.behind.as_millis(), figures.way.as_millis());
+                    tracing::info!(host, kbps, behind_ms, way_ms, "bitrate follows the link");
                 }
                 None => tracing::info!(kbps, "no link to follow: the bitrate is what it was before"),
             }

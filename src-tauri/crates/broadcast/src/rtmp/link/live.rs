@@ -2,6 +2,7 @@
 
 use super::super::session::{News, ProtocolError, Session};
 use super::super::wire::Wire;
+use crate::way::Way;
 use stallcast_media::{Packet, Pts, Track};
 use std::collections::VecDeque;
 use std::io;
@@ -29,11 +30,23 @@ pub(super) struct Live {
     /// What the peer had acknowledged when last looked at, and since when that has not grown.
     delivered: u64,
     pub quiet_since: Instant,
+    way: Way,
 }
 
 impl Live {
     pub fn new(wire: Wire, session: Session) -> Self {
-        Self { wire, session, at: 0, sent: 0, passed: 0, origin: None, marks: VecDeque::new(), delivered: 0, quiet_since: Instant::now() }
+        Self {
+            wire,
+            session,
+            at: 0,
+            sent: 0,
+            passed: 0,
+            origin: None,
+            marks: VecDeque::new(),
+            delivered: 0,
+            quiet_since: Instant::now(),
+            way: Way::default(),
+        }
     }
 
     pub fn pending(&self) -> usize {
@@ -68,6 +81,11 @@ impl Live {
             (Some((_, oldest)), Some((_, newest))) => Duration::from_nanos(u64::try_from(*newest - *oldest).unwrap_or(0)),
             _ => Duration::ZERO,
         }
+    }
+
+    /// How much of being `behind` now is the way there and back.
+    pub fn way(&mut self, behind: Duration) -> Duration {
+        self.way.look(Instant::now(), behind, self.wire.round_trip())
     }
 
     /// Gives the wire what it takes.
@@ -214,6 +232,14 @@ mod tests {
         assert_eq!(live.age(), Duration::ZERO, "the newest one is not late, whatever came before");
         drop(live);
         assert!(reader.join().is_ok());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn how_long_the_way_is_is_known_from_the_connection_on() {
+        let (mut live, _peer) = connected("rtmp").expect("a connection");
+        let way = live.way(Duration::from_secs(5));
+        assert!(way > Duration::ZERO && way < Duration::from_millis(500), "{way:?}");
     }
 
     #[test]

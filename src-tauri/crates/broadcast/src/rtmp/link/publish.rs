@@ -15,7 +15,7 @@ const QUIET: Duration = Duration::from_millis(50);
 const STUCK: Duration = Duration::from_millis(3500);
 /// As [`AGE`] for the first session: nothing of the show is left out.
 const FIRST_AGE: Duration = Duration::from_millis(2500);
-/// Behind by this much is slow; well below it for a while is not.
+/// This much waiting is slow; well below it for a while is not. The way there does not count: no network is too slow for being far.
 const SLOW: Duration = Duration::from_millis(1500);
 const CALM: Duration = Duration::from_millis(500);
 const CALM_FOR: Duration = Duration::from_secs(5);
@@ -124,9 +124,11 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
     /// Figures, and whether the link keeps up.
     fn look(&mut self, live: &mut Live) {
         let behind = self.feed.span() + live.age();
+        let way = live.way(behind);
+        let queued = behind.saturating_sub(way);
         let sent = std::mem::take(&mut live.sent);
         self.figure(|f| {
-            f.behind = behind;
+            (f.behind, f.way) = (behind, way);
             f.delivered = live.wire.delivered();
             f.bytes_sent += sent;
         });
@@ -135,14 +137,15 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
             self.ask_for_keyframe();
         }
         let dropped = self.feed.dropped();
-        let slow = behind > SLOW || dropped > self.slow.dropped;
+        let slow = queued > SLOW || dropped > self.slow.dropped;
         self.slow.dropped = dropped;
         if slow && !self.slow.told {
             self.slow.told = true;
-            tracing::warn!(host = self.target.host(), behind_ms = behind.as_millis(), dropped, "destination slow");
+            let (behind_ms, way_ms) = (behind.as_millis(), way.as_millis());
+            tracing::warn!(host = self.target.host(), behind_ms, way_ms, dropped, "destination slow");
             (self.on_event)(SinkEvent::Slow);
         }
-        if slow || behind > CALM {
+        if slow || queued > CALM {
             self.slow.calm_since = None;
         } else if self.slow.calm_since.get_or_insert_with(Instant::now).elapsed() >= CALM_FOR {
             self.slow.told = false;
@@ -181,7 +184,7 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
         let sent = live.sent;
         self.figure(|f| {
             f.bytes_sent += sent;
-            f.behind = Duration::ZERO;
+            (f.behind, f.way) = (Duration::ZERO, Duration::ZERO);
         });
     }
 }
