@@ -315,13 +315,15 @@ impl<F: Fn(FileEvent)> Recorder<F> {
         if let Some(room) = room {
             let (minutes, word) = self.watch.look(room, self.rate.bytes_per_minute());
             self.minutes.store(minutes, Ordering::Relaxed);
+            // The last word is the one that stays in sight.
+            if word == Some(Word::Low) {
+                (self.on_event)(FileEvent::DiskLow { minutes });
+            }
             if let Some(percent) = self.thrift.look(room, self.rate.nominal) {
                 (self.on_event)(FileEvent::DiskTight { percent, minutes });
             }
-            match word {
-                Some(Word::Low) => (self.on_event)(FileEvent::DiskLow { minutes }),
-                Some(Word::Enough) => (self.on_event)(FileEvent::DiskEnough),
-                None => {}
+            if word == Some(Word::Enough) {
+                (self.on_event)(FileEvent::DiskEnough);
             }
         }
         Ok(())
