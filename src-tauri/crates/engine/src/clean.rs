@@ -140,6 +140,13 @@ impl CleanFeed {
     pub(crate) fn look(&mut self, now: Instant) {
         let encoded = self.counters.encoded();
         let Some(running) = &mut self.running else { return };
+        let mut crashes = 0;
+        running.outlets.for_each(|sink| {
+            if let Sink::Recording(sink) = sink {
+                crashes += sink.take_crashes();
+            }
+        });
+        (0..crashes).for_each(|_| self.hub.part_restarted("clean"));
         if running.encodes.stuck(now, encoded) {
             let path = running.path.clone();
             self.stop();

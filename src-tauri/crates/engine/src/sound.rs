@@ -10,7 +10,7 @@ use crate::sound_line::{SoundLine, sample_at};
 use crate::timing;
 use stallcast_clock::spawn_thread;
 use stallcast_compose::{Meter, Mixer};
-use stallcast_media::{AudioBlock, AudioSource, BLOCK_FRAMES, NANOS_PER_MS, NANOS_PER_SEC, Pts, SAMPLE_RATE};
+use stallcast_media::{AudioBlock, AudioSource, BLOCK_FRAMES, Health, HealthCode, NANOS_PER_MS, NANOS_PER_SEC, Pts, SAMPLE_RATE};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -20,6 +20,8 @@ use std::time::Duration;
 const PATIENCE: i64 = 150 * NANOS_PER_MS;
 /// How long it waits at most for a source that was measured to be later. Sound beyond that is not heard.
 const MOST_PATIENCE: i64 = 960 * NANOS_PER_MS;
+/// A source that is too late to be heard is told again after this time.
+const SAY_AGAIN: i64 = 30 * NANOS_PER_SEC;
 /// Sound that came too late twice within this time comes late again.
 const LATE_WINDOW: i64 = 10 * NANOS_PER_SEC;
 /// Waited longer than was measured.
@@ -126,11 +128,13 @@ struct Patience {
     missed: Option<i64>,
     /// When such a sample came.
     late: Option<Pts>,
+    /// When a person was told that it is too late to be heard.
+    said: Option<Pts>,
 }
 
 impl Patience {
     const fn new() -> Self {
-        Self { nanos: PATIENCE, missed: None, late: None }
+        Self { nanos: PATIENCE, missed: None, late: None, said: None }
     }
 
     /// A block that ends at program time `end`, sample frames, was made without all of its sound.
@@ -138,13 +142,14 @@ impl Patience {
         self.missed.get_or_insert(end - 1);
     }
 
-    /// A source's block that belongs to the program times `from..to`, sample frames, came now.
-    fn come(&mut self, now: Pts, from: i64, to: i64) {
-        let Some(missed) = self.missed.filter(|missed| *missed < to) else { return };
+    /// A source's block that belongs to the program times `from..to`, sample frames, came now. True if a person must know that
+    /// it comes too late to be heard.
+    fn come(&mut self, now: Pts, from: i64, to: i64) -> bool {
+        let Some(missed) = self.missed.filter(|missed| *missed < to) else { return false };
         self.missed = None;
         // Later sound in its place: the source had stopped, and a longer wait brings nothing.
         if from > missed {
-            return;
+            return false;
         }
         let again = self.late.replace(now).is_some_and(|before| now - before < LATE_WINDOW);
         let nanos = now - Pts::from_ticks(from, SAMPLE_RATE) + SLACK;
@@ -153,6 +158,11 @@ impl Patience {
             self.nanos = nanos;
             tracing::info!(waits_ms = nanos / NANOS_PER_MS, "sound comes late and is waited for longer");
         }
+        let tell = again && nanos > MOST_PATIENCE && self.said.is_none_or(|said| now - said >= SAY_AGAIN);
+        if tell {
+            self.said = Some(now);
+        }
+        tell
     }
 }
 
@@ -221,7 +231,9 @@ impl Desk {
             if let Some(source) = &mut self.source {
                 for block in source.take() {
                     let (from, to) = (sample_at(block.pts) + self.delayed, sample_at(block.end()) + self.delayed);
-                    self.patience.come(timing::now(), from, to);
+                    if self.patience.come(timing::now(), from, to) {
+                        self.hub.health(Health::new(HealthCode::MicLate).with("device", source.name()));
+                    }
                     self.line.push(&block);
                 }
                 for health in source.health() {
@@ -384,14 +396,20 @@ mod tests {
     /// A source that delivers 20 ms at a time, each so many ms after its end; how much of its sixth second is missed, and how
     /// long blocks wait then, ms.
     fn listen(late: impl Fn(i64) -> Option<i64>) -> (i64, i64) {
+        let (missed, waits, _) = listen_and_hear(late);
+        (missed, waits)
+    }
+
+    /// With how often a person is told that it is too late.
+    fn listen_and_hear(late: impl Fn(i64) -> Option<i64>) -> (i64, i64, u32) {
         const CHUNK: i64 = 960;
         let mut patience = Patience::new();
-        let (mut taken, mut end, mut next, mut missed) = (0, 0, 0, 0);
+        let (mut taken, mut end, mut next, mut missed, mut told) = (0, 0, 0, 0, 0);
         for now_ms in 0..6000 {
             let now = Pts::from_ms(now_ms);
             while ms(taken + CHUNK) + late(ms(taken)).unwrap_or(0) <= now_ms {
                 if late(ms(taken)).is_some() {
-                    patience.come(now, taken, taken + CHUNK);
+                    told += u32::from(patience.come(now, taken, taken + CHUNK));
                     end = taken + CHUNK;
                 }
                 taken += CHUNK;
@@ -404,7 +422,7 @@ mod tests {
                 next += BLOCK;
             }
         }
-        (ms(missed), patience.nanos / NANOS_PER_MS)
+        (ms(missed), patience.nanos / NANOS_PER_MS, told)
     }
 
     #[test]
@@ -416,6 +434,8 @@ mod tests {
             assert!(missed == 0 && (late..=late + 60).contains(&waits), "{late} ms late: {missed} ms missed, waits {waits} ms");
         }
         assert_eq!(listen(|_| Some(1500)).1, 150, "to wait would not help");
+        let told = [20, 900, 1500].map(|late| listen_and_hear(|_| Some(late)).2);
+        assert_eq!(told, [0, 0, 1], "nobody can hear it: that is told, once in a while");
     }
 
     #[test]

@@ -166,3 +166,56 @@ fn changes(now: &Configuration, wanted: &Configuration) -> (bool, bool) {
     let shared = sources::is_shared(now) || sources::is_shared(wanted);
     (camera || shared && mic, mic || shared && camera)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::{Mailbox, News};
+    use crate::protocol::{CameraChoice, EncoderChoice, Event, MicChoice};
+    use stallcast_media::{Canvas, HealthCode};
+    use std::time::Duration;
+
+    /// A hang guard, not a promise.
+    const GUARD: Duration = Duration::from_secs(60);
+
+    fn camera(id: &str) -> Configuration {
+        Configuration {
+            camera: CameraChoice::Device { id: Some(id.to_owned()) },
+            mic: MicChoice::None,
+            canvas: Canvas { width: 160, height: 160, fps: 10 },
+            video_kbps: 200,
+            audio_kbps: 64,
+            low_latency: false,
+            encoder: EncoderChoice::Auto,
+            language: "en".to_owned(),
+        }
+    }
+
+    async fn lost(mailbox: &Mailbox) -> String {
+        let told = async {
+            loop {
+                if let Some(News::Event(Event::Health(health))) = mailbox.next().await
+                    && health.code == HealthCode::CameraLost
+                {
+                    return health.params["device"].clone();
+                }
+            }
+        };
+        tokio::time::timeout(GUARD, told).await.expect("the camera is said to be lost")
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_camera_that_was_let_go_of_for_one_that_does_not_open_is_waited_for_again() {
+        let (hub, fonts, wish) = (Hub::default(), Fonts::bundled(), PreviewWish::default());
+        let around = Surroundings { hub: &hub, fonts: &fonts, wish: &wish, muted: false };
+        let mailbox = hub.attach();
+        let mine = camera("one that fell out");
+        let opened = sources::open_patiently(&mine).expect("it is waited for");
+        let mut stage = Stage::with(&mine, opened, &around).expect("threads");
+        assert_eq!(lost(&mailbox).await, "one that fell out");
+        let refused = stage.change_sources(camera("one that is not there")).expect_err("it does not open");
+        assert_eq!(refused.code, "device_missing");
+        assert_eq!(stage.configuration, mine);
+        assert_eq!(lost(&mailbox).await, "one that fell out", "somebody looks out for it");
+    }
+}

@@ -13,6 +13,8 @@ pub enum HealthCode {
     MicLost,
     /// `device`: it delivers again.
     MicBack,
+    /// `device`: its sound comes so late that none of it is heard. Repeated while it is so.
+    MicLate,
     /// `host`, and as with all of a destination `id`: connection lost, trying again.
     DestinationLost,
     /// `host`: accepted again.

@@ -57,6 +57,7 @@ impl HealthBoard {
             H::CameraLost => (Level::Bad, "camera".to_owned()),
             H::CameraBack => (Level::Good, "camera".to_owned()),
             H::MicLost => (Level::Bad, "mic".to_owned()),
+            H::MicLate => (Level::Warn, "mic_late".to_owned()),
             H::MicBack => (Level::Good, "mic".to_owned()),
             H::DestinationLost | H::DestinationHeld | H::DestinationUnreachable | H::DestinationRefused => (Level::Bad, link("link")),
             H::DestinationBack => (Level::Good, link("link")),
@@ -234,7 +235,7 @@ impl HealthBoard {
         let accepted = accepted(before, now);
         self.close(|subject| match subject {
             "camera" => camera,
-            "mic" => mic,
+            "mic" | "mic_late" => mic,
             "recording" => recording,
             "clean_feed" => clean_feed,
             "viewers" => viewers,

@@ -42,6 +42,14 @@ pub(crate) struct Picture {
 }
 
 impl Picture {
+    /// What the media process has counted in this show still counts.
+    pub(crate) fn process_died(&mut self) {
+        let last = self.stats.take();
+        if let Some(last) = last.filter(|_| on_air(self.state.engine)) {
+            self.departed.add(&last);
+        }
+    }
+
     /// Called before news are taken. What a media process said of its devices is over with the first news after it; what the
     /// next one says stays.
     fn meet(&mut self) {
@@ -200,10 +208,9 @@ impl Hub {
     /// Takes the figures of a second; true if they change what windows show of the destinations.
     pub(crate) fn take_stats(&self, stats: Stats) -> bool {
         let mut picture = self.picture();
-        // A counter that fell belongs to a new process: what the old one counted still counts.
-        let Picture { departed, stats: last, state, .. } = &mut *picture;
-        if let Some(last) = last.as_ref().filter(|last| last.cpu_s > stats.cpu_s + 0.5 && on_air(state.engine)) {
-            departed.add(last);
+        // A counter that fell belongs to a new process, and the word of the old one's death was missed.
+        if picture.stats.as_ref().is_some_and(|last| last.cpu_s > stats.cpu_s + 0.5) {
+            picture.process_died();
         }
         let mut moved = false;
         for link in &mut picture.state.links {
@@ -283,11 +290,13 @@ mod tests {
         hub.take_state(State { engine: EngineState::Live, ..ready("cam") }, 0);
         hub.take_stats(figures(30.0, 5, 900));
         hub.take_stats(figures(40.0, 6, 1_200));
-        hub.take_stats(figures(1.0, 0, 30));
-        hub.take_stats(figures(2.0, 1, 60));
+        hub.picture().process_died();
+        // The next one does not live long, and nobody is told of its end.
+        hub.take_stats(figures(1.0, 1, 30));
+        hub.take_stats(figures(0.2, 2, 6));
         let picture = hub.picture();
-        assert_eq!(picture.departed.loss_with(picture.stats.as_ref().expect("told").loss).dropped, 7);
-        assert!((picture.departed.cpu_s - 40.0).abs() < 0.001);
+        assert_eq!(picture.departed.loss_with(picture.stats.as_ref().expect("told").loss).dropped, 6 + 1 + 2);
+        assert!((picture.departed.cpu_s - 41.0).abs() < 0.001);
     }
 
     #[test]

@@ -136,6 +136,7 @@ mod tests {
             H::CameraBack,
             H::MicLost,
             H::MicBack,
+            H::MicLate,
             H::DestinationLost,
             H::DestinationBack,
             H::DestinationUnreachable,

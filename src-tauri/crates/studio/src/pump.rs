@@ -172,7 +172,11 @@ impl Studio {
                     tracing::error!("the media process ended; it is being started again");
                     restoring = true;
                     self.inner.preview.restart();
-                    self.hub().picture().open = false;
+                    {
+                        let mut picture = self.hub().picture();
+                        picture.open = false;
+                        picture.process_died();
+                    }
                     self.publish_show().await;
                 }
                 Ok(EngineEvent::Restarted { gap_ms, lost }) => {

@@ -97,6 +97,7 @@ export const HEALTH_CODES: ReadonlySet<string> = new Set([
   'camera_back',
   'mic_lost',
   'mic_back',
+  'mic_late',
   'destination_lost',
   'destination_back',
   'destination_unreachable',

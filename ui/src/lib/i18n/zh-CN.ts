@@ -720,6 +720,7 @@ export const zhCN = {
   'health.camera_lost': '摄像头 {device} 掉线了，画面停在最后一帧。重新插一下。',
   'health.camera_back': '摄像头 {device} 恢复了，不用操作。',
   'health.mic_lost': '麦克风 {device} 没有声音了，观众听不到你。检查插头。',
+  'health.mic_late': '麦克风 {device} 的声音来得太晚，观众听不到你。换一个麦克风，或用有线的。',
   'health.mic_back': '麦克风 {device} 恢复了，不用操作。',
   'health.destination_lost': '到 {host} 的连接断了，正在重连。检查网络。',
   'health.destination_back': '{host} 接上了，不用操作。',

@@ -15,6 +15,11 @@ pub(crate) const HEALTH: &[(&str, &str, &str)] = &[
     ),
     ("mic_back", "麦克风 {device} 恢复了，不用操作。", "The microphone {device} is back; nothing to do."),
     (
+        "mic_late",
+        "麦克风 {device} 的声音来得太晚，观众听不到。请换一个麦克风，或用有线的。",
+        "The sound of the microphone {device} comes too late to be heard. Choose another one, or one with a cable.",
+    ),
+    (
         "destination_lost",
         "到 {host} 的连接断了，正在重连。请检查网络。",
         "The connection to {host} was lost; trying again. Check the network.",
