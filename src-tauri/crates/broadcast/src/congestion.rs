@@ -174,6 +174,12 @@ impl Congestion {
         self.slowest
     }
 
+    /// The link for whose sake the rate was last lowered; `None` if it was given back.
+    #[must_use]
+    pub fn lowered_for(&self) -> Option<usize> {
+        self.step_down.map(|step| step.link)
+    }
+
     /// Takes the figures of all links, in the same order each time, several times a second. True when the rate changed.
     pub fn look<'a>(&mut self, now: Instant, links: impl IntoIterator<Item = &'a LinkFigures>) -> bool {
         let before = self.kbps;
@@ -196,9 +202,9 @@ impl Congestion {
                 self.give_back(link, moved);
                 continue;
             }
-            // One that has too much waiting comes before a farther one where as much may wait.
+            // One that has too much waiting comes before a farther one where as much may wait, and before one not yet judged.
             let queued = figures.queued();
-            let weight = (vote != Vote::Waits && queued > self.too_far(figures.way), queued);
+            let weight = (vote == Vote::Yes && queued > self.too_far(figures.way), queued);
             if slowest.is_none_or(|(most, ..)| weight > most) {
                 slowest = Some((weight, link, vote));
             }

@@ -25,6 +25,8 @@ pub enum SinkEvent {
     },
     /// The link does not carry the stream: it falls behind or packets are being dropped.
     Slow,
+    /// It carries the stream again, after [`SinkEvent::Slow`].
+    CaughtUp,
     /// Its thread crashed and starts again: with a loss and a return, if media was accepted.
     Restarted,
 }

@@ -62,7 +62,7 @@ impl Publication {
             match self.events.recv_timeout(limit.saturating_sub(begun.elapsed())) {
                 Ok(got) if got == *event => return begun.elapsed(),
                 // A loaded machine may be slow in between.
-                Ok(SinkEvent::Slow) => {}
+                Ok(SinkEvent::Slow | SinkEvent::CaughtUp) => {}
                 other => panic!("{other:?} instead of {event:?} after {:?}", begun.elapsed()),
             }
         }
@@ -379,6 +379,20 @@ fn mute() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)
+}
+
+#[test]
+fn a_link_that_stood_still_for_a_moment_is_slow_until_it_has_caught_up() {
+    let nginx = Nginx::start(None);
+    let proxy = Proxy::start(nginx.address());
+    let publication = Publication::start(target(&Nginx::url(proxy.address()), "k"), &WILLING);
+    publication.expect(&SinkEvent::Accepted, secs(5.0));
+    proxy.freeze(true);
+    publication.expect(&SinkEvent::Slow, secs(8.0));
+    proxy.freeze(false);
+    // Five seconds of calm are part of it.
+    publication.expect(&SinkEvent::CaughtUp, secs(20.0));
+    publication.finish(secs(10.0));
 }
 
 #[test]

@@ -465,6 +465,11 @@ pub struct State {
     pub encoder: String,
 }
 
+/// A process that does not say it lowers nothing.
+const fn whole() -> u32 {
+    100
+}
+
 /// Figures of the last second, and counts since the show began.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stats {
@@ -492,6 +497,7 @@ pub struct Stats {
     /// D of the design: how far the program runs behind capture, ms.
     pub program_delay_ms: u32,
     /// Share of its full bitrate that the slowest link leaves the picture, percent; 100 without a show.
+    #[serde(default = "whole")]
     pub picture_percent: u32,
     /// Room for the recording at this bitrate, minutes; `None` when not recording.
     pub disk_minutes: Option<u64>,
@@ -568,5 +574,20 @@ mod secret_option {
     }
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SecretString>, D::Error> {
         Ok(Option::<String>::deserialize(from)?.map(SecretString::from))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_of_an_older_process_are_understood() {
+        let mut told = serde_json::to_value(Stats::default()).expect("JSON");
+        for field in ["picture_percent", "clean_skipped"] {
+            told.as_object_mut().and_then(|fields| fields.remove(field)).expect("it is told");
+        }
+        let stats: Stats = serde_json::from_value(told).expect("a show of that process goes on under a newer app");
+        assert_eq!(stats, Stats { picture_percent: 100, ..Stats::default() });
     }
 }

@@ -103,9 +103,11 @@ impl Stage {
 
     /// What was there before it was let go of for another one: if it does not open again, it is waited for.
     fn take_back(&mut self, before: &Configuration, camera: bool, mic: bool) {
-        let opened = sources::open_part(before, camera, mic, || ()).or_else(|(refused, _)| {
+        // Where any camera would do, still this one.
+        let before = sources::as_on_air(before, Some(self.camera.clone()));
+        let opened = sources::open_part(&before, camera, mic, || ()).or_else(|(refused, _)| {
             tracing::warn!(code = refused.code, "the earlier source does not open again; it is waited for");
-            sources::open_part_patiently(before, camera, mic)
+            sources::open_part_patiently(&before, camera, mic)
         });
         match opened {
             Ok(parts) => self.take(parts, camera, mic),

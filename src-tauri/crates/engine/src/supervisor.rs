@@ -58,9 +58,14 @@ pub enum EngineEvent {
         gap_ms: u64,
         /// Why the new one did not take up the show that the old one had. `None` if it did, or there was none.
         lost: Option<Failure>,
+        /// The show had ended in order before the old one was gone, and nobody heard of it.
+        ended: bool,
     },
     /// Only the connection to it broke, and stands again: whatever it told meanwhile was not heard.
-    Reconnected,
+    Reconnected {
+        /// The show ended meanwhile.
+        ended: bool,
+    },
 }
 
 /// The media process as the studio sees it: starts it, talks to it, starts it again when it dies. Cheap to clone; the
@@ -408,22 +413,26 @@ impl Supervisor {
                     }
                     let same = connection.pid() == before;
                     let connection = Arc::new(connection);
-                    let lost = if same {
+                    let had_show = || lock(&self.inner.remembered).show().is_some();
+                    let had = had_show();
+                    let (lost, ended) = if same {
                         self.look_again(&connection).await;
-                        None
+                        (None, had && !had_show())
                     } else {
-                        if self.ended_in_order(before, old.as_ref()).await {
+                        let in_order = self.ended_in_order(before, old.as_ref()).await;
+                        if in_order {
                             tracing::info!(pid = before, "the media process had ended in order, and its show with it");
                             lock(&self.inner.remembered).over();
                         }
-                        take_over(&connection, &self.inner.remembered, |event| self.inner.tell(event)).await
+                        let lost = take_over(&connection, &self.inner.remembered, |event| self.inner.tell(event)).await;
+                        (lost, had && in_order)
                     };
                     self.inner.settled.store(true, Ordering::Release);
                     self.inner.pid.store(connection.pid(), Ordering::Relaxed);
                     self.inner.link.send_replace(Link::Up(Arc::clone(&connection) as Arc<dyn Port>));
                     let gap_ms = u64::try_from(died.elapsed().as_millis()).unwrap_or(u64::MAX);
                     if same {
-                        self.inner.tell(EngineEvent::Reconnected);
+                        self.inner.tell(EngineEvent::Reconnected { ended });
                     } else {
                         tracing::warn!(
                             gap_ms,
@@ -431,7 +440,7 @@ impl Supervisor {
                             lost = lost.as_ref().map(|f| &f.code),
                             "the media process runs again"
                         );
-                        self.inner.tell(EngineEvent::Restarted { gap_ms, lost });
+                        self.inner.tell(EngineEvent::Restarted { gap_ms, lost, ended });
                     }
                     return Some(connection);
                 }

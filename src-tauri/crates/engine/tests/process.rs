@@ -28,9 +28,10 @@ async fn a_killed_process_comes_back_and_the_show_goes_on_in_a_new_part() {
     assert_ne!(first, std::process::id());
     kill(first);
     wait_for(&mut events, "Down", |e| matches!(e, EngineEvent::Down).then_some(())).await;
-    let gap_ms =
-        wait_for(&mut events, "Restarted", |e| if let EngineEvent::Restarted { gap_ms, lost: None } = e { Some(*gap_ms) } else { None })
-            .await;
+    let gap_ms = wait_for(&mut events, "Restarted", |e| {
+        if let EngineEvent::Restarted { gap_ms, lost: None, ended: false } = e { Some(*gap_ms) } else { None }
+    })
+    .await;
     // The promise is 5 s until media is at the ingest; four times that only guards against a hang.
     assert!(gap_ms < 20_000, "{gap_ms} ms");
     eprintln!("engine back after {gap_ms} ms");

@@ -102,7 +102,7 @@ async fn a_show_that_ended_while_the_app_was_frozen_is_over_also_where_the_proce
     freeze(folder.path(), |other| async move {
         give(&other, Command::End).await;
     });
-    wait_for(&mut events, "Reconnected", |e| matches!(e, EngineEvent::Reconnected).then_some(())).await;
+    wait_for(&mut events, "Reconnected", |e| matches!(e, EngineEvent::Reconnected { ended: true }).then_some(())).await;
     assert_eq!(engine.pid(), first);
     kill(first);
     assert_eq!(restarted(&mut events).await, None);

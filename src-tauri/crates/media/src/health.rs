@@ -27,6 +27,8 @@ pub enum HealthCode {
     DestinationRefused,
     /// `host`: the link does not carry the stream, not even at a lower bitrate yet; frames may be dropped.
     DestinationSlow,
+    /// `host`: it carries the stream again.
+    DestinationCaughtUp,
     /// `host`, `percent`: the picture's bitrate was lowered to this share of its full one, which this link carries.
     PictureLowered,
     /// Every link carries the full bitrate again, or none is left that does not.
@@ -69,6 +71,8 @@ pub enum HealthCode {
     EngineRestarted,
     /// The media process died, and the new one could not take up the show: it is over.
     ShowLost,
+    /// The show ended while this program stood still and could not be told.
+    ShowEnded,
     /// The local shop died and was started again.
     ShopRestarted,
     /// `count`: characters that no font on this machine has.

@@ -14,8 +14,18 @@ pub(crate) struct Departed {
     frames_encoded: u64,
     audio_blocks: u64,
     clean_skipped: u64,
-    /// Bytes, reconnects and dropped frames of each link, by its id.
-    links: BTreeMap<String, (u64, u32, u64)>,
+    /// Of each link, by its id.
+    links: BTreeMap<String, Gone>,
+}
+
+/// What became of one link in processes that are gone.
+#[derive(Debug, Clone, Default)]
+struct Gone {
+    bytes: u64,
+    reconnects: u32,
+    dropped: u64,
+    /// How many there were.
+    processes: u32,
 }
 
 impl Departed {
@@ -28,11 +38,11 @@ impl Departed {
         self.audio_blocks += last.audio_blocks;
         self.clean_skipped += last.clean_skipped;
         for link in &last.links {
-            let (bytes, reconnects, dropped) = self.links.entry(link.id.clone()).or_default();
-            *bytes += link.bytes_sent;
-            // The next process had to connect anew.
-            *reconnects += link.reconnects + 1;
-            *dropped += link.dropped;
+            let gone = self.links.entry(link.id.clone()).or_default();
+            gone.bytes += link.bytes_sent;
+            gone.reconnects += link.reconnects;
+            gone.dropped += link.dropped;
+            gone.processes += 1;
         }
     }
 
@@ -49,10 +59,12 @@ impl Departed {
         summary.audio_blocks += self.audio_blocks;
         summary.clean_skipped += self.clean_skipped;
         for link in &mut summary.links {
-            if let Some((bytes, reconnects, dropped)) = self.links.get(&link.id) {
-                link.bytes_sent += bytes;
-                link.reconnects += reconnects;
-                link.dropped += dropped;
+            if let Some(gone) = self.links.get(&link.id) {
+                // Each process after the first connected anew, the last one if it sent anything.
+                let anew = gone.processes - u32::from(link.bytes_sent == 0);
+                link.reconnects += gone.reconnects + anew;
+                link.bytes_sent += gone.bytes;
+                link.dropped += gone.dropped;
             }
         }
     }
@@ -60,4 +72,47 @@ impl Departed {
 
 const fn plus(a: LossCounters, b: LossCounters) -> LossCounters {
     LossCounters { lagged: a.lagged + b.lagged, skipped: a.skipped + b.skipped, dropped: a.dropped + b.dropped }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stallcast_engine::protocol::{LinkState, LinkStatus};
+
+    fn links(bytes_sent: u64, reconnects: u32) -> Vec<LinkStatus> {
+        let (id, host) = ("a".to_owned(), "one".to_owned());
+        vec![LinkStatus { id, host, state: LinkState::Closed, bytes_sent, reconnects, dropped: 1, behind_ms: 0 }]
+    }
+
+    fn summary(links: Vec<LinkStatus>) -> Summary {
+        Summary {
+            frames_composed: 10,
+            loss: LossCounters::default(),
+            frames_encoded: 10,
+            audio_blocks: 10,
+            links,
+            recordings: vec![],
+            clean_feeds: vec![],
+            clean_skipped: 0,
+            disk_full: false,
+            cpu_s: 1.0,
+            peak_rss_bytes: 1,
+        }
+    }
+
+    #[test]
+    fn a_summary_counts_every_process_of_the_show_once() {
+        let mut departed = Departed::default();
+        departed.add(&Stats { frames_encoded: 30, links: links(100, 2), ..Stats::default() });
+        departed.add(&Stats { frames_encoded: 3, links: links(50, 0), ..Stats::default() });
+        let counted = |last: Vec<LinkStatus>| {
+            let mut summary = summary(last);
+            departed.complete(&mut summary);
+            (summary.frames_encoded, summary.links[0].bytes_sent, summary.links[0].reconnects, summary.links[0].dropped)
+        };
+        assert_eq!(counted(links(7, 1)), (43, 157, 2 + 1 + 2, 3), "three processes connected");
+        let mut never = links(0, 0);
+        never[0].dropped = 0;
+        assert_eq!(counted(never), (43, 150, 2 + 1, 2), "the last one never did");
+    }
 }

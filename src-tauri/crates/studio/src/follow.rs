@@ -22,10 +22,14 @@ type Attached = (Engine, Receiver<EngineEvent>, State);
 async fn attach(data: &Path) -> Result<Attached, StudioError> {
     let engine = Engine::attach(data).await?.ok_or_else(|| StudioError::new("no_show"))?;
     let events = engine.events();
-    match engine.command(Command::Snapshot, bytes::Bytes::new()).await? {
-        Reply::Snapshot(snapshot) if crate::hub::on_air(snapshot.state.engine) => Ok((engine, events, snapshot.state)),
-        _ => Err(StudioError::new("no_show")),
-    }
+    let refused = match engine.command(Command::Snapshot, bytes::Bytes::new()).await {
+        Ok(Reply::Snapshot(snapshot)) if crate::hub::on_air(snapshot.state.engine) => return Ok((engine, events, snapshot.state)),
+        Ok(_) => StudioError::new("no_show"),
+        Err(e) => e.into(),
+    };
+    // Else it would go on listening.
+    engine.detach();
+    Err(refused)
 }
 
 async fn attach_again(data: &Path) -> Result<Attached, StudioError> {

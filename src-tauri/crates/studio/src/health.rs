@@ -13,8 +13,6 @@ pub const MOST: usize = 20;
 const GOOD_MS: i64 = 60_000;
 /// Longer than from one word about a trouble that goes on to the next (30 s).
 const WARN_MS: i64 = 45_000;
-/// A link this little behind, ms, is not slow any more.
-const CAUGHT_UP_MS: u64 = 500;
 /// Clocks further apart than this are said to be; platforms begin to refuse signed requests at minutes.
 const CLOCK_OFF_MS: i64 = 30_000;
 /// And said until they are this close.
@@ -62,6 +60,7 @@ impl HealthBoard {
             H::DestinationLost | H::DestinationHeld | H::DestinationUnreachable | H::DestinationRefused => (Level::Bad, link("link")),
             H::DestinationBack => (Level::Good, link("link")),
             H::DestinationSlow => (Level::Lasting, link("slow")),
+            H::DestinationCaughtUp => (Level::Good, link("slow")),
             H::PictureLowered => (Level::Lasting, "rate".to_owned()),
             H::PictureRestored => (Level::Good, "rate".to_owned()),
             H::RecordingStopped | H::RecordingFailed => (Level::Bad, "recording".to_owned()),
@@ -78,7 +77,7 @@ impl HealthBoard {
             H::ProgramLate => (Level::Warn, "program".to_owned()),
             H::PartRestarted => (Level::Good, subject("part", "part")),
             H::EngineRestarted => (Level::Good, "engine".to_owned()),
-            H::ShowLost => (Level::Bad, "show".to_owned()),
+            H::ShowLost | H::ShowEnded => (Level::Bad, "show".to_owned()),
             H::ShopRestarted => (Level::Good, "shop".to_owned()),
             H::MissingGlyphs => (Level::Warn, "glyphs".to_owned()),
         };
@@ -208,10 +207,11 @@ impl HealthBoard {
         self.close(|subject| matches!(subject, "camera" | "mic" | "rate" | "disk" | "power") || subject.starts_with("slow:"));
     }
 
-    /// Keeps what is said true: figures move after a word was told, and a link catches up without one.
+    /// Keeps what is said true: figures move after a word was told, and a link that is over is not slow.
     pub fn figures(&mut self, stats: &Stats) {
-        let caught_up = |id: &str| stats.links.iter().all(|link| link.id != id || link.behind_ms < CAUGHT_UP_MS);
-        self.close(|subject| subject.strip_prefix("slow:").is_some_and(caught_up));
+        let over = |state: LinkState| matches!(state, LinkState::Refused | LinkState::Closed);
+        let goes_on = |id: &str| stats.links.iter().any(|link| link.id == id && !over(link.state));
+        self.close(|subject| subject.strip_prefix("slow:").is_some_and(|id| !goes_on(id)));
         for entry in self.entries.iter_mut().filter(|e| e.level == Level::Lasting) {
             let (name, value) = match (entry.subject.as_str(), stats.disk_minutes) {
                 ("rate", _) => ("percent", u64::from(stats.picture_percent)),

@@ -88,9 +88,8 @@ fn each_of_two_destinations_on_one_host_has_its_own_word() {
     assert_eq!(codes(&board), ["destination_back"], "good news stays its time");
 }
 
-fn stats(behind_ms: u64, picture_percent: u32, disk_minutes: u64) -> Stats {
-    let mut links = state(&[("a", LinkState::Publishing)]).links;
-    links[0].behind_ms = behind_ms;
+fn stats(link: LinkState, picture_percent: u32, disk_minutes: u64) -> Stats {
+    let links = state(&[("a", link)]).links;
     Stats { picture_percent, disk_minutes: Some(disk_minutes), links, ..Stats::default() }
 }
 
@@ -98,7 +97,7 @@ fn stats(behind_ms: u64, picture_percent: u32, disk_minutes: u64) -> Stats {
 fn what_lasts_is_said_as_long_as_it_lasts_with_the_figures_of_now() {
     use HealthCode as H;
     let mut lasting = board(&[H::DestinationSlow, H::PictureLowered, H::DiskSaving, H::OnBattery]);
-    lasting.figures(&stats(2_000, 41, 7));
+    lasting.figures(&stats(LinkState::Publishing, 41, 7));
     assert!(!lasting.expire(i64::MAX / 2), "nobody repeats it, and it is still so");
     let said = |board: &HealthBoard, code: &str, name: &str| {
         board.view().into_iter().find(|h| h.code == code).and_then(|h| h.params.get(name).cloned())
@@ -106,10 +105,11 @@ fn what_lasts_is_said_as_long_as_it_lasts_with_the_figures_of_now() {
     assert_eq!(said(&lasting, "picture_lowered", "percent").as_deref(), Some("41"));
     assert_eq!(said(&lasting, "disk_saving", "minutes").as_deref(), Some("7"));
     assert_eq!(said(&lasting, "on_battery", "minutes"), None);
-    lasting.figures(&stats(100, 60, 7));
-    assert_eq!(codes(&lasting), ["on_battery", "disk_saving", "picture_lowered"], "the link has caught up");
-    for (answer, left) in [(H::PowerBack, 2), (H::DiskEnough, 1), (H::PictureRestored, 0)] {
-        lasting.take(&Health::new(answer), 1);
+    let mut lost = board(&[H::DestinationSlow, H::OnBattery]);
+    lost.figures(&stats(LinkState::Refused, 100, 7));
+    assert_eq!(codes(&lost), ["on_battery"], "one that is refused is not slow");
+    for (answer, left) in [(H::PowerBack, 3), (H::DiskEnough, 2), (H::PictureRestored, 1), (H::DestinationCaughtUp, 0)] {
+        lasting.take(&Health::new(answer).with("host", "one").with("id", "a"), 1);
         assert_eq!(lasting.view().iter().filter(|h| h.level == "warn").count(), left);
     }
     let all = [H::DestinationSlow, H::PictureLowered, H::DiskLow, H::OnBattery];

@@ -47,6 +47,10 @@ impl Picture {
         let last = self.stats.take();
         if let Some(last) = last.filter(|_| on_air(self.state.engine)) {
             self.departed.add(&last);
+            // Counted there now; until the next one speaks these are what is known of the links.
+            for link in &mut self.state.links {
+                (link.bytes_sent, link.reconnects, link.dropped) = (0, 0, 0);
+            }
         }
     }
 

@@ -143,6 +143,7 @@ mod tests {
             H::DestinationHeld,
             H::DestinationRefused,
             H::DestinationSlow,
+            H::DestinationCaughtUp,
             H::PictureLowered,
             H::PictureRestored,
             H::RecordingStopped,
@@ -164,6 +165,7 @@ mod tests {
             H::PartRestarted,
             H::EngineRestarted,
             H::ShowLost,
+            H::ShowEnded,
             H::ShopRestarted,
             H::MissingGlyphs,
         ] {

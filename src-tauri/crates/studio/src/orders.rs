@@ -233,8 +233,11 @@ impl Studio {
         let picture = self.hub().picture();
         let cores = self.inner.cores;
         let Some(stats) = &picture.stats else { return StatsView { cores, picture_percent: 100, ..Default::default() } };
-        let whole = Stats { loss: picture.departed.loss_with(stats.loss), ..stats.clone() };
-        let room = picture.room_minutes.filter(|_| !crate::hub::on_air(picture.state.engine));
+        let on_air = crate::hub::on_air(picture.state.engine);
+        // What others counted in a show that is over is in its summary.
+        let loss = if on_air { picture.departed.loss_with(stats.loss) } else { stats.loss };
+        let whole = Stats { loss, ..stats.clone() };
+        let room = picture.room_minutes.filter(|_| !on_air);
         StatsView { disk_minutes: whole.disk_minutes.or(room).map(present::count), ..present::stats(&whole, cores) }
     }
 }

@@ -179,17 +179,21 @@ impl Studio {
                     }
                     self.publish_show().await;
                 }
-                Ok(EngineEvent::Restarted { gap_ms, lost }) => {
+                Ok(EngineEvent::Restarted { gap_ms, lost, ended }) => {
                     restoring = false;
                     let health = match lost {
+                        None if ended => Health::new(HealthCode::ShowEnded),
                         None => Health::new(HealthCode::EngineRestarted).with("gap_ms", gap_ms),
                         Some(refused) => Health::new(HealthCode::ShowLost).with("code", refused.code),
                     };
                     self.hub().health(health, self.now_ms());
                     self.catch_up().await;
                 }
-                Ok(EngineEvent::Reconnected) => {
+                Ok(EngineEvent::Reconnected { ended }) => {
                     restoring = false;
+                    if ended {
+                        self.hub().health(Health::new(HealthCode::ShowEnded), self.now_ms());
+                    }
                     // It makes no pictures while nobody is attached: the next look at one asks for them again.
                     self.hub().picture().preview_fps = 0;
                     self.catch_up().await;

@@ -721,6 +721,7 @@ export const en: Record<TextKey, string> = {
   'health.destination_refused_certificate': 'The certificate of {host} cannot be trusted; nothing was pushed there. Check the push address and this computer\'s date and time.',
   'health.destination_refused_closed': '{host} hung up at once: most likely the key is wrong or expired. Get a new one after the show.',
   'health.destination_slow': 'The network to {host} is too slow: quality was lowered by itself, frames drop if it gets worse. Change the network.',
+  'health.destination_caught_up': 'The network to {host} carries the show again; nothing to do.',
   'health.picture_lowered': 'The network to {host} got slower: the picture was lowered to {percent} % by itself, the sound is whole. Change the network, or use it less.',
   'health.picture_restored': 'The picture has its full quality again; nothing to do.',
   'health.recording_stopped': 'The disk is full: recording stopped, all so far is kept. The show goes on; free some space to record again.',
@@ -746,6 +747,7 @@ export const en: Record<TextKey, string> = {
   'health.show_lost':
     'The media process failed and the show could not be taken up again: it has stopped. Go live again now. Restart the computer if it comes back.',
   'health.engine_restarted': 'The media process was started again by itself, no picture for {gap_ms} ms; nothing to do.',
+  'health.show_ended': 'The show ended while this program stood still. Go live again to go on.',
   'health.shop_restarted': 'Your shop was started again by itself; nothing to do.',
   'health.missing_glyphs': '{count} characters have no font and show as boxes. Install a font that has them.',
   'health.platform_unreachable': '{connection} cannot be reached; orders cannot be checked until it is back, which goes by itself. Check the network.',

@@ -99,6 +99,7 @@ impl Show {
             }
             SinkEvent::Held => Some(health(HealthCode::DestinationHeld)),
             SinkEvent::Slow => Some(health(HealthCode::DestinationSlow)),
+            SinkEvent::CaughtUp => Some(health(HealthCode::DestinationCaughtUp)),
             SinkEvent::Restarted => {
                 self.hub.part_restarted(&format!("rtmp:{}", link.id));
                 None

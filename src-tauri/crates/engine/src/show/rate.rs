@@ -52,17 +52,15 @@ impl Show {
 
     fn tell_rate(&mut self, now: Instant) {
         let share = self.picture_percent();
-        match self.lowered.look(now, share) {
-            Some(Word::Lowered) => {
-                let link = self.congestion.slowest().and_then(|slowest| self.links.get(slowest));
-                if let Some(Link { host, id, .. }) = link {
-                    // Of the show's one encode: no id, the next word of another link takes its place.
-                    tracing::info!(id, "the picture follows this link");
-                    self.hub.health(Health::new(HealthCode::PictureLowered).with("host", host).with("percent", share));
-                }
+        // It may have drained long before it is told of, and another one may be the slowest.
+        let link = self.congestion.lowered_for().and_then(|link| self.links.get(link));
+        match (self.lowered.look(now, share, link.is_some()), link) {
+            // Of the show's one encode: no id, the next word of another link takes its place.
+            (Some(Word::Lowered), Some(Link { host, .. })) => {
+                self.hub.health(Health::new(HealthCode::PictureLowered).with("host", host).with("percent", share));
             }
-            Some(Word::Restored) => self.hub.health(Health::new(HealthCode::PictureRestored)),
-            None => {}
+            (Some(Word::Restored), _) => self.hub.health(Health::new(HealthCode::PictureRestored)),
+            _ => {}
         }
     }
 }
@@ -87,7 +85,8 @@ enum Word {
 }
 
 impl Lowered {
-    fn look(&mut self, now: Instant, share: u32) -> Option<Word> {
+    /// `known`: it can be said for whose sake.
+    fn look(&mut self, now: Instant, share: u32, known: bool) -> Option<Word> {
         if share >= WELL_FROM {
             self.since = None;
             return self.told.take().map(|_| Word::Restored);
@@ -99,7 +98,7 @@ impl Lowered {
         let since = *self.since.get_or_insert(now);
         // Half of what was told is another thing to hear; on the way up the end of it is.
         let is_news = self.told.is_none_or(|told| share * 2 <= told);
-        if !is_news || now.duration_since(since) < TOLD_AFTER {
+        if !known || !is_news || now.duration_since(since) < TOLD_AFTER {
             return None;
         }
         self.told = Some(share);
@@ -114,10 +113,10 @@ mod tests {
     #[test]
     fn a_lowered_picture_is_told_once_again_when_it_is_much_worse_and_when_it_is_well() {
         let (mut lowered, start) = (Lowered::default(), Instant::now());
-        let mut told = |ms: u64, share: u32| lowered.look(start + Duration::from_millis(ms), share);
+        let mut told = |ms: u64, share: u32| lowered.look(start + Duration::from_millis(ms), share, ms != 5_000);
         assert_eq!([told(0, 100), told(1_000, 92), told(2_000, 70), told(4_900, 60)], [None; 4]);
-        assert_eq!(told(5_000, 60), Some(Word::Lowered), "three seconds");
-        assert_eq!([told(5_100, 50), told(6_000, 80), told(7_000, 94), told(8_000, 40)], [None; 4], "no running commentary");
+        assert_eq!([told(5_000, 60), told(5_100, 60)], [None, Some(Word::Lowered)], "three seconds, once it is known for whom");
+        assert_eq!([told(5_200, 50), told(6_000, 80), told(7_000, 94), told(8_000, 40)], [None; 4], "no running commentary");
         assert_eq!(told(9_000, 30), Some(Word::Lowered), "half of it");
         assert_eq!([told(10_000, 94), told(11_000, 95)], [None, Some(Word::Restored)]);
         assert_eq!([told(12_000, 80), told(14_900, 100)], [None, None], "a dip");

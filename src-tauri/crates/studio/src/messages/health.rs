@@ -75,6 +75,7 @@ pub(crate) const HEALTH: &[(&str, &str, &str)] = &[
         "到 {host} 的网络太慢，画质已自动降低，再慢会丢帧。请换网络。",
         "The network to {host} is too slow: quality was lowered by itself, frames are dropped if it gets worse. Change the network.",
     ),
+    ("destination_caught_up", "到 {host} 的网络跟上了，不用操作。", "The network to {host} carries the show again; nothing to do."),
     (
         "picture_lowered",
         "到 {host} 的网络变慢，画质已自动降到 {percent}%，声音不受影响。请少占网络，或换一个网络。",
@@ -174,6 +175,11 @@ pub(crate) const HEALTH: &[(&str, &str, &str)] = &[
         "show_lost",
         "画面进程出错，直播没能接上，已经停了。请马上重新点“开播”；反复出现请重开电脑。",
         "The media process failed and the show could not be taken up again: it has stopped. Start it again now. Restart the computer if it comes back.",
+    ),
+    (
+        "show_ended",
+        "这个程序停住的时候，直播已经结束了。要继续，请重新开播。",
+        "The show ended while this program stood still. Start it again to go on.",
     ),
     ("shop_restarted", "本地店铺已自动重新启动，不用操作。", "The local shop was started again by itself; nothing to do."),
     (

@@ -53,7 +53,8 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
         let (mut given, mut on_air) = (revived, revived);
         let mut looked = Instant::now();
         live.quiet_since = looked;
-        self.slow = Slow { dropped: u64::MAX, ..Slow::default() };
+        // What was told stays so until it is answered.
+        self.slow = Slow { dropped: u64::MAX, told: self.slow.told, ..Slow::default() };
         loop {
             if let Some(deadline) = self.shared.stopping() {
                 return Ended::Stop(live, deadline);
@@ -148,7 +149,9 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
         if slow || queued > CALM {
             self.slow.calm_since = None;
         } else if self.slow.calm_since.get_or_insert_with(Instant::now).elapsed() >= CALM_FOR {
-            self.slow.told = false;
+            if std::mem::take(&mut self.slow.told) {
+                (self.on_event)(SinkEvent::CaughtUp);
+            }
         }
     }
 
