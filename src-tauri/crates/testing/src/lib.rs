@@ -23,3 +23,4 @@ pub mod processes;
 pub mod program;
 pub mod shop;
 pub mod slow_link;
+pub mod slow_show;

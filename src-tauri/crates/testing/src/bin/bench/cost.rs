@@ -47,6 +47,14 @@ fn threads() -> String {
     std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(1, 4)).to_string()
 }
 
+/// What x264 says in its first picture that it was told.
+fn x264_options(flv: &Path) -> anyhow::Result<String> {
+    const MARK: &[u8] = b"options: ";
+    let bytes = std::fs::read(flv)?;
+    let at = bytes.windows(MARK.len()).position(|w| w == MARK).with_context(|| format!("{} says nothing of x264", flv.display()))?;
+    Ok(bytes[at + MARK.len()..].iter().take_while(|b| b.is_ascii_graphic() || **b == b' ').map(|b| char::from(*b)).collect())
+}
+
 /// CPU seconds of an ffmpeg that ends by itself.
 fn ffmpeg(args: &[&str]) -> anyhow::Result<f64> {
     let mut command = Command::new("ffmpeg");
@@ -85,7 +93,7 @@ fn without_encoders(clip: &str) -> anyhow::Result<f64> {
 
 /// One show of the clip.
 struct Ran {
-    /// CPU seconds of all processes from start to end, by its summary.
+    /// CPU seconds of all processes from start to end: by its summary or by the system, whichever is more.
     cpu: f64,
     /// Percent of frames lagged or skipped.
     lost: f64,
@@ -118,12 +126,18 @@ fn show(clip: &str, ingest: &Ingest, key: &str, more: &[&str]) -> anyhow::Result
     let threads = threads_over(&desk, STEADY.1);
     let engine = desk.process(Role::Engine)?.pid;
     let engine_mb = processes::peak_bytes(engine) as f64 / 1e6;
+    let (mut seen, begun) = (0.0, Instant::now());
+    // The sum grows until the last one is gone: each counts the children it has waited for.
+    while !desk.processes().is_empty() && begun.elapsed() < LIMIT {
+        seen = f64::max(seen, show.cpu_s());
+        std::thread::sleep(Duration::from_millis(50));
+    }
     let finished = show.finish(LIMIT)?;
     ensure!(finished.status == Some(0), "{}", finished.log);
     let summary = finished.summary()?;
     let number = |name: &str| summary[name].as_f64().with_context(|| format!("{name} in {summary}"));
     let lost = (number("frames_lagged")? + number("frames_skipped")?) * 100.0 / number("frames_composed")?;
-    Ok(Ran { cpu: number("cpu_s")?, lost, engine_mb, all_mb: number("peak_rss_bytes")? / 1e6, threads })
+    Ok(Ran { cpu: number("cpu_s")?.max(seen), lost, engine_mb, all_mb: number("peak_rss_bytes")? / 1e6, threads })
 }
 
 /// CPU for each second, by thread name, of all processes of a desk.
@@ -156,7 +170,11 @@ pub(crate) fn run(table: &mut Table) -> anyhow::Result<()> {
         let other = whole(&clip, &format!("{}/{b}", ingest.url()))?;
         // For each second of picture that arrived: neither may win by doing less.
         let seconds = |key: &str| anyhow::Ok(packets::read(&ingest.recording(key)?)?.video.packets.len() as f64 / 30.0);
-        let (cpu, other) = (ran.cpu / seconds(&a)?, other / seconds(&b)?);
+        let (mine, its) = (seconds(&a)?, seconds(&b)?);
+        ensure!((mine - its).abs() <= 0.5, "{mine} s of pictures against {its} s");
+        let (told, too) = (x264_options(&ingest.recording(&a)?)?, x264_options(&ingest.recording(&b)?)?);
+        ensure!(told == too, "x264 was told\n{told}\nand by ffmpeg\n{too}");
+        let (cpu, other) = (ran.cpu / mine, other / its);
         ratios.push(cpu / other);
         ours.push(cpu);
         theirs.push(other);
@@ -181,8 +199,8 @@ pub(crate) fn run(table: &mut Table) -> anyhow::Result<()> {
     table.report("ffmpeg without encoders", "s/s", plain);
     table.promise("one more destination", "s/s", (100.0, 0.01), vec![links]);
     table.promise("a recording beside it", "s/s", (100.0, 0.01), vec![recording]);
-    table.promise("lagged + skipped frames", "%", (50.0, 0.1), lost);
-    table.report("repeated + missing frames at the ingest", "%", wrong);
+    table.promise("lagged + skipped frames", "%", (100.0, 0.1), lost);
+    table.promise("repeated + missing frames at the ingest", "%", (100.0, 0.1), wrong);
     table.promise("memory of the media process, peak", "MB", (100.0, 200.0), engine);
     table.report("memory of all processes, peak", "MB", all);
     table.command("cost", format!("stallcast live --camera file:CLIP --mic file:CLIP --to … --for {SECONDS} (720x1280, 30)"));

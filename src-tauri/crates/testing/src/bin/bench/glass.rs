@@ -21,7 +21,7 @@ const LOOP: u32 = 60;
 /// The first pictures of a show come out of an encoder that is still filling.
 const LEFT_OUT: usize = 30;
 
-fn now_s() -> f64 {
+pub(crate) fn now_s() -> f64 {
     let now = clock_gettime(ClockId::Monotonic);
     now.tv_sec as f64 + now.tv_nsec as f64 / 1e9
 }
@@ -44,7 +44,7 @@ fn tags(flv: &[u8]) -> Vec<(u64, f64)> {
 }
 
 /// Seconds of the monotonic clock at which the camera began, and its period.
-fn camera_clock(log: &str) -> anyhow::Result<(f64, f64)> {
+pub(crate) fn camera_clock(log: &str) -> anyhow::Result<(f64, f64)> {
     let line = log.lines().rfind(|l| l.contains("exposes from")).context("the camera never ran")?;
     let words: Vec<&str> = line.split_whitespace().collect();
     let after = |word: &str| words.iter().position(|w| *w == word).and_then(|at| words.get(at + 1)).context("the camera's log");

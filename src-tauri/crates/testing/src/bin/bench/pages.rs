@@ -62,6 +62,9 @@ fn desk(clip: &Path) -> anyhow::Result<Desk> {
     Ok(desk)
 }
 
+/// How late a picture is that is not there, ms.
+const NOTHING_MS: f64 = 60_000.0;
+
 async fn number(page: &Browser, expression: &str) -> anyhow::Result<f64> {
     page.value(expression).await?.as_f64().with_context(|| format!("{expression} is no number"))
 }
@@ -130,7 +133,8 @@ async fn measure(table: &mut Table) -> anyhow::Result<()> {
     let end = tokio::time::Instant::now() + WATCH;
     while tokio::time::Instant::now() < end {
         let said = phone.value("Date.now() - Number(document.querySelector('[data-testid=video]').dataset.pictureMs || NaN)").await?;
-        behind.extend(said.as_f64());
+        // A page that shows nothing is as late as can be.
+        behind.push(said.as_f64().unwrap_or(NOTHING_MS));
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     let mut orders = vec![];
