@@ -5,7 +5,6 @@
 
 mod audio_encoder;
 mod codec;
-mod codec_threads;
 mod colour;
 mod container;
 mod converter;
@@ -21,6 +20,7 @@ mod plane;
 mod probe;
 mod scaler;
 mod sound;
+mod thread_name;
 mod video_encoder;
 
 pub use audio_encoder::AudioEncoder;

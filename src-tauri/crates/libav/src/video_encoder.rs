@@ -1,8 +1,8 @@
 use crate::LibavError;
 use crate::codec::{AvFrame, AvPacket, Codec};
-use crate::codec_threads::of_encoder;
 use crate::encoders::{H264Encoder, X264};
 use crate::nal;
+use crate::thread_name::named;
 use bytes::Bytes;
 use ffmpeg_next::ffi;
 use stallcast_media::{Canvas, Frame, Packet, PixelFormat, Pts, Track, VideoConfig};
@@ -120,7 +120,7 @@ impl VideoEncoder {
         if s.low_latency {
             options.extend(encoder.low_latency);
         }
-        of_encoder(c"x264", || codec.open(&options))?;
+        named(c"x264", || codec.open(&options))?;
         Ok(codec)
     }
 
