@@ -148,10 +148,8 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
         }
         if slow || queued > CALM {
             self.slow.calm_since = None;
-        } else if self.slow.calm_since.get_or_insert_with(Instant::now).elapsed() >= CALM_FOR {
-            if std::mem::take(&mut self.slow.told) {
-                (self.on_event)(SinkEvent::CaughtUp);
-            }
+        } else if self.slow.calm_since.get_or_insert_with(Instant::now).elapsed() >= CALM_FOR && std::mem::take(&mut self.slow.told) {
+            (self.on_event)(SinkEvent::CaughtUp);
         }
     }
 
