@@ -1,5 +1,6 @@
 //! A TCP proxy on loopback that misbehaves on command, or along a timeline.
 
+use crate::refusal;
 use anyhow::{Context as _, bail};
 use rustix::net::sockopt;
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -17,6 +18,11 @@ const LOOK: Duration = Duration::from_millis(10);
 const CHUNK: usize = 16 << 10;
 /// Loopback would buffer 4 MB and hide a slow link; a much smaller buffer would be a limit of its own.
 const RECEIVE_BUFFER: usize = 256 << 10;
+/// What a slow handshake passes slowly of the server's first answer: less than there is in any with a certificate, so that the
+/// handshake cannot be over before.
+const SLOW_BYTES: u64 = 512;
+/// In so many pieces, small enough that something comes all the time.
+const SLOW_PIECES: u32 = 64;
 
 /// What the link does to every connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,12 +43,19 @@ pub enum Fault {
     CloseAfter(u64),
     /// All connections are reset, and every new one too.
     Refuse,
+    /// New connections are led as far as `publish`, which is refused as by a server on which the name is taken
+    /// (`NetStream.Publish.BadName`). The server hears nothing of them. RTMP without TLS only; what publishes already goes on.
+    RefusePublish,
+    /// What the server says first on a new connection comes in small pieces, so that a TLS handshake takes so long and no part
+    /// of it is silent. Without TLS it is that of RTMP. What follows is as fast as ever.
+    SlowTls(Duration),
 }
 
 impl FromStr for Fault {
     type Err = anyhow::Error;
 
-    /// `pass`, `latency 200ms`, `rate 50000`, `stall`, `half-open`, `swallow`, `close-after 1000000`, `refuse`.
+    /// `pass`, `latency 200ms`, `rate 50000`, `stall`, `half-open`, `swallow`, `close-after 1000000`, `refuse`, `refuse-publish`,
+    /// `slow-tls 3000ms`.
     fn from_str(text: &str) -> anyhow::Result<Self> {
         let (word, value) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
         let number = || value.trim().trim_end_matches("ms").parse::<u64>().with_context(|| format!("{word} needs a number, not {value:?}"));
@@ -55,6 +68,8 @@ impl FromStr for Fault {
             "swallow" => Self::Swallow,
             "close-after" => Self::CloseAfter(number()?),
             "refuse" => Self::Refuse,
+            "refuse-publish" => Self::RefusePublish,
+            "slow-tls" => Self::SlowTls(Duration::from_millis(number()?)),
             other => bail!("no fault {other:?}"),
         })
     }
@@ -232,6 +247,16 @@ fn connect(client: TcpStream, upstream: SocketAddr, connection: u64, shared: &Ar
         linger_reset(&client)?;
         return Ok(());
     }
+    if shared.fault() == Fault::RefusePublish {
+        client.set_nodelay(true)?;
+        client.set_read_timeout(Some(LOOK))?;
+        let served = refusal::serve(&client, &|| shared.is_reset(connection));
+        if shared.is_reset(connection) {
+            linger_reset(&client)?;
+        }
+        served?;
+        return Ok(());
+    }
     let server = match TcpStream::connect(upstream) {
         Ok(server) => server,
         Err(e) => {
@@ -307,8 +332,10 @@ fn read_side(mut from: TcpStream, to: &SyncSender<Chunk>, connection: u64, share
 }
 
 fn write_side(mut to: TcpStream, from: &Receiver<Chunk>, connection: u64, shared: &Shared, is_up: bool) {
-    // Bytes may leave again at this instant.
-    let mut free_at = Instant::now();
+    // Bytes may leave again at this instant, by the fault that is.
+    let (mut free_at, mut last) = (Instant::now(), Fault::Pass);
+    // Bytes that went this way.
+    let mut passed: u64 = 0;
     while let Ok((due, chunk)) = from.recv() {
         let mut rest = chunk.as_slice();
         while !rest.is_empty() {
@@ -317,16 +344,31 @@ fn write_side(mut to: TcpStream, from: &Receiver<Chunk>, connection: u64, shared
             }
             let now = Instant::now();
             let fault = shared.fault();
+            if fault != last {
+                (last, free_at) = (fault, now);
+            }
             if now < due || now < free_at || fault == Fault::Stall {
                 std::thread::sleep(LOOK.min(due.max(free_at).saturating_duration_since(now)).max(Duration::from_millis(1)));
                 continue;
             }
-            // A rate is kept in steps of 1400 bytes, like packets.
-            let most = if let Fault::Rate(_) = fault { rest.len().min(1400) } else { rest.len() };
-            match to.write(&rest[..most]) {
+            let slow = match fault {
+                Fault::SlowTls(time) if !is_up && passed < SLOW_BYTES => Some(time / SLOW_PIECES),
+                _ => None,
+            };
+            let most = match fault {
+                // A rate is kept in steps of 1400 bytes, like packets.
+                Fault::Rate(_) => 1400,
+                _ if slow.is_some() => SLOW_BYTES as usize / SLOW_PIECES as usize,
+                _ => rest.len(),
+            };
+            match to.write(&rest[..most.min(rest.len())]) {
                 Ok(0) => return,
                 Ok(count) => {
                     rest = &rest[count..];
+                    passed += count as u64;
+                    if let Some(pause) = slow {
+                        free_at = now + pause;
+                    }
                     if is_up {
                         shared.forwarded.fetch_add(count as u64, Ordering::Relaxed);
                         if let Fault::Rate(bytes) = fault {
@@ -350,6 +392,13 @@ fn write_side(mut to: TcpStream, from: &Receiver<Chunk>, connection: u64, shared
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ingest::{Ingest, Occupant, publisher};
+    use crate::ports;
+    use anyhow::ensure;
+    use std::process::{Child, Command, Stdio};
+
+    /// Hang guard.
+    const LIMIT: Duration = Duration::from_secs(20);
 
     /// Says back what it hears.
     fn echo() -> SocketAddr {
@@ -464,8 +513,139 @@ mod tests {
     }
 
     #[test]
+    fn what_is_swallowed_never_comes_and_holds_nobody_up() {
+        let proxy = FaultProxy::start(echo()).expect("started");
+        let mut stream = client(&proxy);
+        ask(&mut stream).expect("passed");
+        proxy.set(Fault::Swallow);
+        stream.set_write_timeout(Some(Duration::from_secs(10))).expect("set");
+        for _ in 0..4000 {
+            stream.write_all(&[0; 4096]).expect("all 16 MB are taken");
+        }
+        // The end itself is passed on, and comes back after everything that was.
+        stream.shutdown(Shutdown::Write).expect("ended");
+        let mut heard = vec![];
+        stream.read_to_end(&mut heard).expect("a clean end");
+        assert_eq!((heard.len(), proxy.forwarded()), (0, 5));
+        proxy.set(Fault::Pass);
+        ask(&mut client(&proxy)).expect("passed");
+    }
+
+    #[test]
+    fn a_publisher_is_refused_and_the_server_hears_nothing_of_it() -> anyhow::Result<()> {
+        let ingest = Ingest::start()?;
+        let proxy = FaultProxy::start(ingest.address())?;
+        let publish = |key: &str| publisher("color=s=64x64:r=5", &format!("{}/{key}", Ingest::url_at(proxy.address())));
+        let _first = Occupant(publish("first").spawn()?);
+        ingest.wait_publishing("first", true, LIMIT)?;
+        proxy.set(Fault::RefusePublish);
+        let before = proxy.forwarded();
+        let refused = publish("second").stderr(Stdio::piped()).output()?;
+        let said = String::from_utf8_lossy(&refused.stderr);
+        ensure!(!refused.status.success() && said.contains("Already publishing"), "{said}");
+        ensure!(proxy.accepted() == 2 && ingest.recordings("second").is_empty());
+        // Who publishes already is not disturbed.
+        ingest.wait_received("first", ingest.received("first"), LIMIT)?;
+        ensure!(proxy.forwarded() > before && ingest.is_publishing("first") && ingest.recordings("first").len() == 1);
+        // A reset ends what is in the middle of it, and who only connects is not answered.
+        let mut silent = client(&proxy);
+        while proxy.accepted() < 3 {
+            std::thread::yield_now();
+        }
+        proxy.reset();
+        ensure!(silent.read(&mut [0; 1]).is_err_and(|e| e.kind() == ErrorKind::ConnectionReset), "it is left alone");
+        proxy.set(Fault::Pass);
+        let _second = Occupant(publish("second").spawn()?);
+        ingest.wait_publishing("second", true, LIMIT)?;
+        Ok(())
+    }
+
+    #[test]
+    fn a_slow_beginning_is_slow_and_what_follows_is_not() {
+        let proxy = FaultProxy::start(echo()).expect("started");
+        let time = Duration::from_secs(1);
+        proxy.set(Fault::SlowTls(time));
+        let mut stream = client(&proxy);
+        let begun = Instant::now();
+        stream.write_all(&[7; SLOW_BYTES as usize + 1]).expect("sent");
+        let (mut longest, mut heard) = (Duration::ZERO, 0);
+        while heard <= SLOW_BYTES as usize {
+            let waited = Instant::now();
+            heard += stream.read(&mut [0; 1024]).expect("passed");
+            longest = longest.max(waited.elapsed());
+        }
+        assert!(begun.elapsed() >= time && longest < time / 2, "{:?}, silent for {longest:?}", begun.elapsed());
+        let begun = Instant::now();
+        stream.write_all(&[7; 10_000]).expect("sent");
+        stream.read_exact(&mut [0; 10_000]).expect("passed");
+        assert!(begun.elapsed() < time / 2, "{:?}", begun.elapsed());
+        // It is over when the fault is.
+        let mut other = client(&proxy);
+        proxy.set(Fault::SlowTls(Duration::from_secs(600)));
+        other.write_all(&[7; 100]).expect("sent");
+        other.read_exact(&mut [0; 8]).expect("the first piece");
+        proxy.set(Fault::Pass);
+        other.read_exact(&mut [0; 92]).expect("the rest");
+    }
+
+    struct Running(Child);
+
+    impl Drop for Running {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    #[test]
+    fn a_tls_handshake_takes_as_long_as_is_said() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let (key, certificate) = (folder.path().join("key.pem"), folder.path().join("certificate.pem"));
+        // The smallest usual kind: no other has a shorter answer.
+        let made = Command::new("openssl")
+            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
+            .args(["-subj", "/CN=localhost", "-keyout"])
+            .arg(&key)
+            .arg("-out")
+            .arg(&certificate)
+            .stderr(Stdio::null())
+            .status()?;
+        ensure!(made.success(), "openssl makes no certificate");
+        let server: SocketAddr = ([127, 0, 0, 1], ports::free()).into();
+        let mut command = Command::new("openssl");
+        command.args(["s_server", "-quiet", "-accept", &server.to_string(), "-key"]).arg(&key).arg("-cert").arg(&certificate);
+        let _server = Running(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?);
+        let begun = Instant::now();
+        while TcpStream::connect(server).is_err() {
+            ensure!(begun.elapsed() < LIMIT, "openssl does not listen");
+            std::thread::sleep(LOOK);
+        }
+
+        let proxy = FaultProxy::start(server)?;
+        let handshake = |version: &str| -> anyhow::Result<Duration> {
+            let begun = Instant::now();
+            let mut client = Command::new("openssl");
+            client.args(["s_client", "-brief", version, "-connect", &proxy.address().to_string()]).stdin(Stdio::null());
+            let out = client.output()?;
+            ensure!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+            Ok(begun.elapsed())
+        };
+        let time = Duration::from_secs(2);
+        for version in ["-tls1_2", "-tls1_3"] {
+            proxy.set(Fault::Pass);
+            let quick = handshake(version)?;
+            proxy.set(Fault::SlowTls(time));
+            let slow = handshake(version)?;
+            ensure!(quick < time / 2 && slow >= time && slow < time * 2, "{version}: {quick:?}, then {slow:?}");
+        }
+        Ok(())
+    }
+
+    #[test]
     fn a_timeline_is_read_and_played_in_order() {
-        let timeline: Timeline = "0 pass\n0.1 latency 200ms; 0.2 rate 50000 # slow\n0.3s reset; 0.3 close-after 7".parse().expect("right");
+        let text =
+            "0 pass\n0.1 latency 200ms; 0.2 rate 50000 # slow\n0.2 slow-tls 1500ms; 0.2 refuse-publish\n0.3s reset; 0.3 close-after 7";
+        let timeline: Timeline = text.parse().expect("right");
         let ms = Duration::from_millis;
         assert_eq!(
             timeline.0,
@@ -473,17 +653,19 @@ mod tests {
                 (ms(0), Step::Become(Fault::Pass)),
                 (ms(100), Step::Become(Fault::Latency(ms(200)))),
                 (ms(200), Step::Become(Fault::Rate(50_000))),
+                (ms(200), Step::Become(Fault::SlowTls(ms(1500)))),
+                (ms(200), Step::Become(Fault::RefusePublish)),
                 (ms(300), Step::Reset),
                 (ms(300), Step::Become(Fault::CloseAfter(7))),
             ]
         );
-        for wrong in ["5", "x stall", "5 dance", "5 rate", "5 stall; 4 pass", "-1 pass"] {
+        for wrong in ["5", "x stall", "5 dance", "5 rate", "5 slow-tls", "5 slow-tls soon", "5 stall; 4 pass", "-1 pass"] {
             assert!(wrong.parse::<Timeline>().is_err(), "{wrong}");
         }
         let proxy = FaultProxy::start(echo()).expect("started");
         let mut told = vec![];
         proxy.play(&timeline, |at, step| told.push((at, step)));
-        assert!(told.iter().zip(&timeline.0).all(|(a, b)| a.0 >= b.0 && a.1 == b.1) && told.len() == 5);
+        assert!(told.iter().zip(&timeline.0).all(|(a, b)| a.0 >= b.0 && a.1 == b.1) && told.len() == 7);
         assert_eq!(proxy.shared.fault(), Fault::CloseAfter(7));
     }
 }

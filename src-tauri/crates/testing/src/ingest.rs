@@ -195,27 +195,7 @@ impl Ingest {
     /// ffmpeg is missing, or is refused itself.
     pub fn occupy(&self, key: &str) -> anyhow::Result<Occupant> {
         let url = format!("{}/{key}", self.url());
-        let child = Command::new("ffmpeg")
-            .args([
-                "-hide_banner",
-                "-loglevel",
-                "error",
-                "-re",
-                "-f",
-                "lavfi",
-                "-i",
-                "color=s=64x64:r=5",
-                "-c:v",
-                "libx264",
-                "-preset",
-                "ultrafast",
-            ])
-            .args(["-f", "flv", &url])
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .context("ffmpeg does not start")?;
-        let occupant = Occupant(child);
+        let occupant = Occupant(publisher("color=s=64x64:r=5", &url).spawn().context("ffmpeg does not start")?);
         self.wait_publishing(key, true, START_LIMIT)?;
         Ok(occupant)
     }
@@ -229,13 +209,21 @@ impl Drop for Ingest {
 
 /// A publisher that holds a key.
 #[derive(Debug)]
-pub struct Occupant(Child);
+pub struct Occupant(pub(crate) Child);
 
 impl Drop for Occupant {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// ffmpeg, publishing in real time what its filters draw, until it is ended.
+pub(crate) fn publisher(picture: &str, url: &str) -> Command {
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-hide_banner", "-loglevel", "error", "-re", "-f", "lavfi", "-i", picture]);
+    ffmpeg.args(["-c:v", "libx264", "-preset", "ultrafast", "-f", "flv", url]).stdin(Stdio::null()).stderr(Stdio::null());
+    ffmpeg
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //!
 //! Owns: the marker clip and its analyser, packet reader, ingest, fault proxy, program runner, browser, imitation devices and
 //! the search for leaked secrets. Must never know: any crate of the product. What measures must not share the code, and
-//! so the mistakes, of what is measured: media is read with the ffmpeg command line, databases with `sqlite3`, the
+//! so the mistakes, of what is measured: media is read with the ffmpeg command line, databases with `sqlite3`, pages with a
+//! browser; what little of RTMP is needed besides is spoken here.
 
 pub mod analysis;
 pub mod browser;
@@ -21,6 +22,7 @@ pub mod packets;
 pub mod ports;
 pub mod processes;
 pub mod program;
+mod refusal;
 pub mod shop;
 pub mod slow_link;
 pub mod slow_show;
