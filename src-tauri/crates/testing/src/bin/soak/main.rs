@@ -9,6 +9,7 @@ mod table;
 
 use anyhow::{Context as _, ensure};
 use rustix::process::Signal;
+use stallcast_testing::comeback::{After, Before};
 use stallcast_testing::fault_proxy::{Fault, FaultProxy};
 use stallcast_testing::figures::slope;
 use stallcast_testing::ingest::Ingest;
@@ -26,8 +27,8 @@ const BETWEEN: Duration = Duration::from_secs(20);
 const BETWEEN_KILLS: Duration = Duration::from_secs(6);
 /// Memory is followed from here on: caches and pools are filled.
 const WARM: Duration = Duration::from_secs(600);
-/// Header, metadata and codec headers are no media yet.
-const HEADERS: u64 = 2_000;
+/// Stream key.
+const KEY: &str = "soak";
 /// A show with so many deaths has shown what it can.
 const MOST_KILLS: usize = 50;
 
@@ -109,38 +110,36 @@ impl Show {
         }
     }
 
-    /// Milliseconds from the end of a trouble until media is accepted.
+    /// Milliseconds from the end of a trouble until media is accepted, as `comeback` counts it.
     fn suffer(&mut self, trouble: Trouble, harmless: bool) -> anyhow::Result<()> {
-        let back = |show: &Self, before: u64| {
-            let ended = Instant::now();
-            while show.ingest.received("soak") <= before + HEADERS {
-                ensure!(ended.elapsed() < LIMIT, "not back after {trouble:?}\n{}", show.desk.logs());
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            anyhow::Ok(ended.elapsed().as_secs_f64() * 1000.0)
+        let back = |show: &Self, mut after: After| {
+            let took = after.wait(&show.ingest, LIMIT).with_context(|| format!("not back after {trouble:?}\n{}", show.desk.logs()))?;
+            anyhow::Ok(took.as_secs_f64() * 1000.0)
         };
         match trouble {
             Trouble::Dead(seconds) | Trouble::Silent(seconds) => {
                 let dead = matches!(trouble, Trouble::Dead(_));
+                let before = Before::outage(&self.ingest, KEY, LIMIT)?;
                 self.proxy.set(if dead { Fault::Refuse } else { Fault::Stall });
                 self.pass(Duration::from_secs(seconds), harmless);
-                let before = self.ingest.received("soak");
+                let after = before.over(&self.ingest)?;
                 self.proxy.set(Fault::Pass);
-                let ms = back(self, before)?;
+                let ms = back(self, after)?;
                 if dead { &mut self.seen.dead } else { &mut self.seen.silent }.push(ms);
             }
             Trouble::Killed => {
                 self.desk.kill(Role::Engine)?;
-                let ms = back(self, self.ingest.received("soak"))?;
+                let ms = back(self, After::death(&self.ingest, KEY))?;
                 self.seen.killed.push(ms);
             }
             Trouble::Stopped(seconds) => {
+                let before = Before::outage(&self.ingest, KEY, LIMIT)?;
                 let engine = self.desk.process(Role::Engine)?.pid;
                 processes::signal(engine, Signal::STOP);
                 std::thread::sleep(Duration::from_secs(seconds));
-                let before = self.ingest.received("soak");
+                let after = before.over(&self.ingest)?;
                 processes::signal(engine, Signal::CONT);
-                let ms = back(self, before)?;
+                let ms = back(self, after)?;
                 self.seen.stopped.push(ms);
             }
         }
@@ -157,7 +156,7 @@ fn main() -> anyhow::Result<()> {
     let (desk, ingest) = (Desk::new()?, Ingest::start()?);
     let proxy = FaultProxy::start(ingest.address())?;
     let (keys, file) = (desk.work("keys"), desk.work("soak.mp4"));
-    std::fs::write(&keys, "soak\n")?;
+    std::fs::write(&keys, format!("{KEY}\n"))?;
     let (url, keys, record) = (Ingest::url_at(proxy.address()), keys.to_string_lossy().into_owned(), file.to_string_lossy().into_owned());
     let running = desk.live(&["--to", &url, "--key-file", &keys, "--record", &record, "--shop", "--pin", "first"])?;
     running.wait_live(LIMIT)?;
