@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 /// How often the files are looked at: the figure's own error.
 const EACH: Duration = Duration::from_millis(5);
-/// Seconds for which a publication is watched before its outage: two groups of pictures, each with its largest and its smallest.
+/// Seconds for which a publication is watched before its outage: a whole group of pictures, the largest and the smallest among them.
 const LEARN_S: f64 = 2.0;
 /// Seconds without a picture that an outage has had when it ends. Less would be none.
 const SILENT_S: f64 = 0.5;

@@ -88,7 +88,7 @@ mod tests {
         let half = whole.len() / 2;
         std::fs::write(&growing, &whole[..5])?;
         let mut tail = Tail::open(&growing)?;
-        assert_eq!(tail.look()?, [], "not even a head");
+        assert!(tail.look()?.is_empty(), "not even a head");
         std::fs::write(&growing, &whole[..half])?;
         let mut found = tail.look()?;
         assert!(!found.is_empty() && found.iter().all(|p| p.end <= half as u64), "{found:?}");
@@ -96,7 +96,7 @@ mod tests {
         let rest = tail.look()?;
         assert!(rest.iter().all(|p| p.end > half as u64), "each comes once");
         found.extend(rest);
-        assert_eq!(tail.look()?, [], "nothing is new");
+        assert!(tail.look()?.is_empty(), "nothing is new");
 
         let wanted = packets::read(&clip)?.video.packets;
         assert_eq!(found.len(), wanted.len());
