@@ -202,9 +202,11 @@ impl Engine {
         inner.link.send_replace(Link::Up(Arc::clone(&connection) as Arc<dyn Port>));
         let watched = Arc::clone(&inner);
         tokio::spawn(async move {
+            let mut link = watched.link.subscribe();
             tokio::select! {
                 () = connection.closed() => {}
-                () = watched.over.cancelled() => connection.close(),
+                // Not when it is over: the last command is still to be sent then.
+                _ = link.wait_for(|link| matches!(link, Link::Gone)) => connection.close(),
             }
             watched.close();
         });

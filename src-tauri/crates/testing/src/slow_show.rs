@@ -15,9 +15,10 @@ const LIMIT: Duration = Duration::from_secs(60);
 const RATES: (u32, u32) = (1600, 128);
 /// Seconds of each stretch.
 const STRETCH: usize = 14;
-/// A second's bytes are not even: three of them are looked at together, and may be so much above what the cable carries.
+/// A second's bytes are not even: three of them are looked at together, and may be so much above what the cable carries: a step up
+/// that is being tried is in them.
 const SMOOTH: usize = 3;
-const UNEVEN: f64 = 1.05;
+const UNEVEN: f64 = 1.15;
 
 /// A stretch of a cable that carries less than it is given.
 #[derive(Debug)]
