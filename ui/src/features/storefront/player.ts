@@ -1,5 +1,6 @@
-import type Hls from 'hls.js/light';
+import type Hls from 'hls.js';
 import { Distance } from './distance';
+import { loadHls } from './hls';
 import { Watch } from './watch';
 
 /** How the picture stands. */
@@ -137,7 +138,13 @@ export class Player {
 
   private async openHls(): Promise<void> {
     const opening = this.opening;
-    const { default: Hls } = await import('hls.js/light');
+    let Hls;
+    try {
+      Hls = await loadHls();
+    } catch {
+      if (opening === this.opening) this.fail();
+      return;
+    }
     if (opening !== this.opening || !this.isRunning) return;
     if (!Hls.isSupported()) {
       if (this.video.canPlayType(HLS_TYPE) !== '') this.openNative();
