@@ -1,6 +1,8 @@
 import type Hls from 'hls.js';
 import { Distance } from './distance';
 import { loadHls } from './hls';
+import { Rescue, type Step } from './rescue';
+import { pause } from './sse';
 import { Watch } from './watch';
 
 /** How the picture stands. */
@@ -24,6 +26,8 @@ export interface PlayerOptions {
 const LOOK_MS = 500;
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 5_000;
+/** A list that takes longer is as good as none. */
+const ASK_MS = 4_000;
 /** Behind the edge by more than this after a pause: go to the edge. */
 const FAR_BEHIND_S = 10;
 const NATIVE_HOLD_S = 4;
@@ -53,6 +57,11 @@ export class Player {
   private readonly distance = new Distance();
   private picture: Picture = 'off';
   private mediaRepairs = 0;
+  /** A frame of this opening is on the screen: it stays there until something better is in sight. */
+  private hasFrame = false;
+  private rescue = new Rescue(false);
+  /** The list is being asked for, now or soon. */
+  private asking = new AbortController();
   /** Native openings in a row that showed nothing: then hls.js is tried, where it works. */
   private nativeFailures = 0;
   private readonly stopListening = new AbortController();
@@ -62,11 +71,13 @@ export class Player {
     private readonly options: PlayerOptions,
   ) {
     const signal = this.stopListening.signal;
-    video.addEventListener('playing', () => this.show('playing'), { signal });
+    video.addEventListener('playing', () => this.onPlaying(), { signal });
+    video.addEventListener('emptied', () => this.onEmptied(), { signal });
     video.addEventListener('ended', () => this.onEnded(), { signal });
     video.addEventListener('error', () => this.onElementError(), { signal });
     video.addEventListener('loadedmetadata', () => this.onNativeMetadata(), { signal });
     document.addEventListener('visibilitychange', () => this.onVisible(), { signal });
+    window.addEventListener('online', () => this.onOnline(), { signal });
   }
 
   start(): void {
@@ -126,12 +137,13 @@ export class Player {
   private open(): void {
     this.close();
     this.watch = new Watch(Date.now());
-    if (this.picture !== 'stalled') this.show('loading');
+    this.show('loading');
     if (isDated(this.video) && this.nativeFailures < NATIVE_MOST) this.openNative();
     else void this.openHls();
   }
 
   private openNative(): void {
+    this.rescue = new Rescue(false);
     this.video.src = this.options.url;
     void this.play();
   }
@@ -164,6 +176,7 @@ export class Player {
       enableWorker: false,
     });
     this.hls = hls;
+    this.rescue = new Rescue(true);
     let isKnown = false;
     hls.on(Hls.Events.MANIFEST_PARSED, () => void this.play());
     hls.on(Hls.Events.LEVEL_LOADED, (_, { details }) => {
@@ -175,9 +188,14 @@ export class Player {
       if (opening !== this.opening) return;
       if (details === Hls.ErrorDetails.BUFFER_STALLED_ERROR) this.distance.stalled(Date.now());
       if (!fatal) return;
-      if (type === Hls.ErrorTypes.MEDIA_ERROR && this.mediaRepairs < 2) {
+      if (type !== Hls.ErrorTypes.MEDIA_ERROR) {
+        this.trouble(true);
+      } else if (this.mediaRepairs < 2) {
         this.mediaRepairs += 1;
         hls.recoverMediaError();
+        // A fatal error has stopped its loading, and recovering begins that again for the segments only, not for the list.
+        hls.startLoad();
+        void this.play();
       } else {
         this.fail();
       }
@@ -189,7 +207,11 @@ export class Player {
   private close(): void {
     this.opening += 1;
     this.mediaRepairs = 0;
+    this.hasFrame = false;
+    this.rescue = new Rescue(false);
+    this.asking.abort();
     clearTimeout(this.retry);
+    this.retry = undefined;
     this.hls?.destroy();
     this.hls = null;
     if (this.video.hasAttribute('src')) {
@@ -198,15 +220,58 @@ export class Player {
     }
   }
 
-  /** Opens anew after a moment; before the first segment is there this is the usual way. */
+  /** The stream gave up or stands still. */
+  private trouble(hasStopped: boolean): void {
+    if (!this.isRunning) return;
+    // hls.js cannot go on with an element that failed.
+    if (this.hasFrame && !(this.hls && this.video.error)) this.act(this.rescue.trouble(hasStopped, Date.now()));
+    else if (hasStopped) this.fail();
+    else this.open();
+  }
+
+  private act({ load, askInMs, reopen }: Step): void {
+    if (reopen) {
+      this.open();
+      return;
+    }
+    if (load) {
+      // Stopped first: a request that hangs in a dead connection would be waited for.
+      this.hls?.stopLoad();
+      this.hls?.startLoad();
+    }
+    if (askInMs !== undefined) void this.ask(askInMs);
+    else if (!this.rescue.isOn) this.asking.abort();
+  }
+
+  private async ask(inMs: number): Promise<void> {
+    this.asking.abort();
+    const { signal } = (this.asking = new AbortController());
+    if (inMs > 0) await pause(inMs, signal);
+    if (signal.aborted) return;
+    const list = await fetchList(this.options.url, signal);
+    if (!signal.aborted) this.act(this.rescue.answered(list, Date.now()));
+  }
+
+  /** Opens anew after a moment, with no frame to lose; before the first segment is there this is the usual way. */
   private fail(): void {
     if (!this.isRunning) return;
     if (!this.hls) this.nativeFailures += 1;
     this.close();
     const waitMs = Math.min(FIRST_WAIT_MS * 2 ** this.failures, LONGEST_WAIT_MS);
     this.failures += 1;
-    if (this.picture !== 'ended') this.show(this.picture === 'playing' || this.picture === 'stalled' ? 'stalled' : 'loading');
+    if (this.picture !== 'ended') this.show('loading');
     this.retry = setTimeout(() => this.open(), waitMs);
+  }
+
+  private onPlaying(): void {
+    this.hasFrame = true;
+    this.show('playing');
+  }
+
+  /** The element lost its source, by hls.js repairing its media for example: what it shows now is black. */
+  private onEmptied(): void {
+    this.hasFrame = false;
+    if (this.picture === 'playing' || this.picture === 'stalled') this.show('loading');
   }
 
   /** The picture may come back: a media process that died begins another stream. */
@@ -217,7 +282,7 @@ export class Player {
 
   private onElementError(): void {
     // hls.js hears of it by itself.
-    if (!this.hls && this.video.hasAttribute('src')) this.fail();
+    if (!this.hls && this.video.hasAttribute('src')) this.trouble(true);
   }
 
   private onNativeMetadata(): void {
@@ -229,8 +294,10 @@ export class Player {
     const seconds = this.distance.look(Date.now());
     if (this.hls && this.hls.targetLatency !== seconds) this.hls.targetLatency = seconds;
     const verdict = this.watch.look(this.video.currentTime, Date.now());
+    // A jump moves the position too, but has nothing to show yet.
+    this.act(this.rescue.look(this.watch.hasMoved && this.video.readyState >= 3, Date.now()));
     if (verdict === 'dead') {
-      this.open();
+      this.trouble(false);
     } else if (verdict === 'stalled') {
       if (this.picture !== 'playing') return;
       // Paused by the system, by a call for example.
@@ -241,6 +308,17 @@ export class Player {
     }
   }
 
+  /** Nothing waits for its time once the network is back. */
+  private onOnline(): void {
+    if (!this.isRunning) return;
+    if (this.rescue.isOn || this.picture === 'stalled') {
+      this.act(this.rescue.online(Date.now()));
+    } else if (this.picture === 'loading' || this.retry !== undefined) {
+      this.failures = 0;
+      this.open();
+    }
+  }
+
   private onVisible(): void {
     if (document.hidden || !this.isRunning) return;
     this.watch.forgive(Date.now());
@@ -248,5 +326,25 @@ export class Player {
     const edge = seekable.length > 0 ? seekable.end(seekable.length - 1) : 0;
     if (!this.hls && edge - this.video.currentTime > FAR_BEHIND_S) this.video.currentTime = edge - NATIVE_HOLD_S;
     if (this.video.paused && this.picture !== 'ended' && this.picture !== 'blocked') void this.play();
+  }
+}
+
+/** The list as it is now; null if it does not come. A list proves that the network and the shop are there. */
+async function fetchList(url: string, signal: AbortSignal): Promise<string | null> {
+  const attempt = new AbortController();
+  const abort = (): void => attempt.abort();
+  signal.addEventListener('abort', abort);
+  const limit = setTimeout(abort, ASK_MS);
+  try {
+    const answer = await fetch(url, { cache: 'no-store', signal: attempt.signal });
+    const text = answer.ok ? await answer.text() : '';
+    // A network that wants a login first answers everything with a page of its own.
+    return text.startsWith('#EXTM3U') ? text : null;
+  } catch {
+    return null;
+  } finally {
+    clearTimeout(limit);
+    signal.removeEventListener('abort', abort);
+    attempt.abort();
   }
 }

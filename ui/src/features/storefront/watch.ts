@@ -3,11 +3,13 @@ export type Verdict = 'moving' | 'stalled' | 'dead';
 
 /** Shorter stops are not worth a word. */
 const STALLED_MS = 1_500;
-/** After so long nothing comes of waiting: the stream is opened anew. */
+/** After so long nothing comes of waiting alone. */
 const DEAD_MS = 12_000;
 
 /** Watches the position of the player: the only sign of life that no browser gets wrong. */
 export class Watch {
+  /** Whether the last look saw it move. */
+  hasMoved = false;
   private position = -1;
   private movedAtMs: number;
 
@@ -16,7 +18,8 @@ export class Watch {
   }
 
   look(position: number, nowMs: number): Verdict {
-    if (position !== this.position) {
+    this.hasMoved = position !== this.position;
+    if (this.hasMoved) {
       this.position = position;
       this.movedAtMs = nowMs;
       return 'moving';
