@@ -707,7 +707,7 @@ export const en: Record<TextKey, string> = {
   'health.camera_lost': 'The camera {device} stopped; its last picture stays. Plug it in again.',
   'health.camera_back': 'The camera {device} is back; nothing to do.',
   'health.mic_lost': 'The microphone {device} stopped; viewers cannot hear you. Check the plug.',
-  'health.mic_late': 'The sound of the microphone {device} comes too late: viewers cannot hear you. Choose another one, or one with a cable.',
+  'health.mic_late': 'The sound of the microphone {device} comes too late: viewers cannot hear you. Use another one, or one with a cable.',
   'health.mic_back': 'The microphone {device} is back; nothing to do.',
   'health.destination_lost': 'The connection to {host} was lost; trying again. Check the network.',
   'health.destination_back': '{host} accepts; nothing to do.',
