@@ -15,10 +15,10 @@ const LIMIT: Duration = Duration::from_secs(60);
 const RATES: (u32, u32) = (1600, 128);
 /// Seconds of each stretch.
 const STRETCH: usize = 14;
-/// A second's bytes are not even: three of them are looked at together, and may be so much above what the cable carries: a step up
-/// that is being tried is in them.
+/// A second's bytes are not even: three of them are looked at together.
 const SMOOTH: usize = 3;
-const UNEVEN: f64 = 1.15;
+/// Of a stretch, the seconds in which all is settled.
+const SETTLED: usize = 4;
 
 /// A stretch of a cable that carries less than it is given.
 #[derive(Debug)]
@@ -27,8 +27,10 @@ pub struct Stretch {
     pub share: f64,
     /// Seconds until the show says that its picture is lowered; its figures come once a second.
     pub reacts_s: f64,
-    /// Seconds from which on it gives the cable no more than that carries.
-    pub settled_s: f64,
+    /// Seconds until it gives the cable no more than that carries.
+    pub fits_s: f64,
+    /// What it gives in the last seconds, of what the cable carries: with the steps up that it tries now and then.
+    pub settled: f64,
     /// The farthest that its pictures were behind, ms.
     pub behind_ms: f64,
 }
@@ -143,13 +145,13 @@ fn stretch(show: &Show, link: &SlowLink, share: f64, before: u64) -> anyhow::Res
     let begun = Instant::now();
     let seen = watch(show, begun, STRETCH)?;
     let reacts_s = seen.iter().find(|(_, f)| percent(f) < before).map_or(f64::INFINITY, |(at, _)| *at);
-    let fits = |three: &[(f64, Value)]| mean_kbps(three) <= carries * UNEVEN;
-    let settled_s = match seen.windows(SMOOTH).rposition(|three| !fits(three)) {
-        None => 0.0,
-        // The last that was too much: well from the next on.
-        Some(last) => seen.get(last + 1).filter(|_| last + SMOOTH < seen.len()).map_or(f64::INFINITY, |(at, _)| *at),
-    };
+    // The first second is still what was encoded before.
+    let fits_s = seen[1..].windows(SMOOTH).find(|three| mean_kbps(three) <= carries).map_or(f64::INFINITY, |three| three[0].0);
+    let settled = mean_kbps(&seen[seen.len() - SETTLED..]) / carries;
     let behind_ms = seen.iter().filter_map(|(_, f)| f["destinations"][0]["behind_ms"].as_f64()).fold(0.0, f64::max);
-    eprintln!("cable at {:.0} %: reacts after {reacts_s:.1} s, settled after {settled_s:.1} s, {behind_ms:.0} ms behind", share * 100.0);
-    Ok(Stretch { share, reacts_s, settled_s, behind_ms })
+    let at = share * 100.0;
+    eprintln!(
+        "cable at {at:.0} %: reacts after {reacts_s:.1} s, fits after {fits_s:.1} s, settles at {settled:.2}, {behind_ms:.0} ms behind"
+    );
+    Ok(Stretch { share, reacts_s, fits_s, settled, behind_ms })
 }

@@ -11,12 +11,14 @@ pub(crate) fn run(table: &mut Table) -> anyhow::Result<()> {
     let Some(link) = SlowLink::lay()? else {
         anyhow::bail!("a slow cable needs network namespaces: run it as root");
     };
-    let (mut reacts, mut settled, mut behind, mut again, mut lost, mut gap) = (vec![], vec![], vec![], vec![], vec![], vec![]);
+    let (mut reacts, mut fits, mut settled, mut behind) = (vec![], vec![], vec![], vec![]);
+    let (mut again, mut lost, mut gap) = (vec![], vec![], vec![]);
     for _ in 0..RUNS {
         let seen = slow_show::run(&link)?;
         for slow in &seen.slow {
             reacts.push(slow.reacts_s);
-            settled.push(slow.settled_s);
+            fits.push(slow.fits_s);
+            settled.push(slow.settled);
             behind.push(slow.behind_ms);
         }
         again.push(seen.full_again_s);
@@ -25,7 +27,8 @@ pub(crate) fn run(table: &mut Table) -> anyhow::Result<()> {
     }
     // One second of it is the pause between two figures.
     table.promise("link at 60 %, 25 % → picture lowered, seen once a second", "s", (50.0, 2.0), reacts);
-    table.promise("link at 60 %, 25 % → no more than it carries", "s", (100.0, 10.0), settled);
+    table.promise("link at 60 %, 25 % → no more than it carries", "s", (100.0, 10.0), fits);
+    table.promise("link at 60 %, 25 %: given after 10 s / carried, with steps up", "ratio", (100.0, 1.15), settled);
     table.promise("link at 60 %, 25 %: farthest behind, by our own figure", "ms", (100.0, 2000.0), behind);
     table.promise("link good again → full picture", "s", (100.0, 20.0), again);
     table.promise("pictures dropped by us or not arrived", "frames", (100.0, 0.0), lost);
