@@ -19,6 +19,7 @@ const RUNS: usize = 10;
 const LOOP: u32 = 150;
 /// What a part has recorded when its process is killed.
 const BETWEEN: Duration = Duration::from_secs(6);
+const PHASE: Duration = Duration::from_millis(50);
 /// A part has begun.
 const HEADERS: u64 = 20_000;
 
@@ -43,7 +44,8 @@ pub(crate) fn run(table: &mut Table) -> anyhow::Result<()> {
             ensure!(grown.elapsed() < LIMIT, "part {} never begins: {}", n + 1, show.log());
             std::thread::sleep(Duration::from_millis(20));
         }
-        std::thread::sleep(BETWEEN);
+        // At another moment of its half second each time.
+        std::thread::sleep(BETWEEN + PHASE * u32::try_from(n)?);
         let (begun, period) = camera_clock(&cameras.log(0)?)?;
         let at = now_s();
         desk.kill(Role::Engine)?;
