@@ -65,7 +65,7 @@ describe('texts', () => {
       expect(zh, code).toMatch(/降低|校准|检查|换|插|腾|关掉|装上|重新|不用操作|核对|不要|停掉|看标红|填一次|自动继续/);
       expect(zh.replace(/\{[a-z_]+\}/g, ''), code).not.toMatch(/[A-Za-z]/);
       expect(names(zh).filter((name) => ['status', 'reason', 'part', 'action'].includes(name ?? '')), code).toEqual([]);
-      expect(en[`health.${code}` as TextKey], code).toMatch(/[Uu]se|[Ss]et|[Cc]heck|[Cc]hange|[Pp]lug|[Ff]ree|[Cc]lose|[Ii]nstall|nothing to do|[Dd]o not|[Ss]top|[Gg]et|[Ll]ook|[Ee]nter|[Cc]opy/);
+      expect(en[`health.${code}` as TextKey], code).toMatch(/[Uu]se|[Ss]et|[Cc]heck|[Cc]hange|[Pp]lug|[Ff]ree|[Cc]lose|[Ii]nstall|nothing to do|[Dd]o not|[Ss]top|[Gg]et|[Ll]ook|[Ee]nter|[Cc]opy|[Gg]o live/);
     }
     const refused = (reason: string) => healthText({ code: 'destination_refused', params: { host: 'h', reason } });
     expect(new Set(['key', 'on_air', 'address', 'certificate', 'closed'].map(refused)).size).toBe(5);
