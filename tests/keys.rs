@@ -63,6 +63,13 @@ async fn a_key_for_one_show_is_gone_after_it_and_its_address_stays() -> anyhow::
     let refused = open.studio.save_destination(form(Some(&one.id), SHORT, None, None)).await.expect_err("no key");
     ensure!((refused.code.as_str(), refused.params["rule"].as_str()) == ("bad_url", "key"), "{refused:?}");
 
+    // A whole new address holds the new key; one with nothing behind the server's holds none.
+    let third = Canary::new()?;
+    let renewed = format!("{}/{}?sign=c", ingest.url(), third.word());
+    let whole = open.studio.save_destination(form(Some(&one.id), SHORT, Some(&renewed), None)).await?;
+    ensure!(!whole.key_gone && whole.key_hint.starts_with("••••"), "{whole:?}");
+    ensure!(open.studio.destination_address(one.id.clone()).await? == ingest.url());
+
     // A new key, nothing else typed again.
     let again = open.studio.save_destination(form(Some(&one.id), SHORT, None, Some(&format!("\n {} ", second.word())))).await?;
     ensure!(!again.key_gone && again.host == one.host, "{again:?}");
@@ -70,7 +77,7 @@ async fn a_key_for_one_show_is_gone_after_it_and_its_address_stays() -> anyhow::
     ingest.wait_received(second.word(), 20_000, LIMIT)?;
     ingest.wait_received(kept.word(), 20_000, LIMIT)?;
     let desk = open.end().await?;
-    for canary in [&short, &kept, &second] {
+    for canary in [&short, &kept, &second, &third] {
         let files = canary.in_folder(&desk.data());
         ensure!(files.is_empty(), "a key stands in {files:?}");
     }

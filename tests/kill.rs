@@ -53,7 +53,10 @@ fn plays(file: &Path) -> anyhow::Result<f64> {
 #[test]
 fn a_dead_engine_comes_back_by_itself_and_its_recording_plays() -> anyhow::Result<()> {
     let Running { desk, ingest, show, record } = start("engine", &[])?;
+    let follower = desk.live(&["--attach"])?;
+    follower.wait_live(LIMIT)?;
     let mark = show.mark();
+    let followed = follower.mark();
     let killed = Instant::now();
     let old = desk.kill(Role::Engine)?;
     let before = ingest.recordings("engine").len();
@@ -67,6 +70,10 @@ fn a_dead_engine_comes_back_by_itself_and_its_recording_plays() -> anyhow::Resul
     ensure!(gap["gap_ms"].as_str().is_some(), "{gap}");
     let new = processes::wait_for_role(&desk.data(), Role::Engine, Some(old), LIMIT)?;
     ensure!(new.pid != old);
+    // Whoever looks on from elsewhere sees the next one too.
+    follower.wait_from(followed, "figures of the next process", LIMIT, |line| {
+        (line.value["type"] == "stats" && line.value["cpu_s"].as_f64() < Some(killed.elapsed().as_secs_f64())).then_some(())
+    })?;
     // The shop did not notice, and viewers go on buying.
     let seller = show.shop()?;
     seller.buyer("顾客").buy(&seller.product(1)?)?;
@@ -80,6 +87,11 @@ fn a_dead_engine_comes_back_by_itself_and_its_recording_plays() -> anyhow::Resul
     }
     let finished = show.end(LIMIT)?;
     assert_eq!(finished.status, Some(0), "{}", finished.log);
+    assert_eq!(follower.finish(LIMIT)?.status, Some(0), "to the end of the show");
+    // Both processes are in its figures, the first but for what it sent after its last word, a second ago at most.
+    let to = &finished.summary()?["destinations"][0];
+    let by_the_last = second.metadata()?.len();
+    ensure!(to["bytes_sent"].as_u64() > Some(by_the_last + 100_000) && to["reconnects"] == 1, "{by_the_last} bytes by the last one: {to}");
     let part = record.with_file_name("show.part2.mp4");
     ensure!(finished.summary()?["recordings"] == serde_json::json!([record, part]), "{}", finished.summary()?);
     for file in [&record, &part] {

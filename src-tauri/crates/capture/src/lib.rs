@@ -22,6 +22,7 @@ mod timing;
 mod watch;
 mod worker;
 
+pub use camera::UNSEEN as UNSEEN_CAMERA;
 pub use device_list::{CameraDevice, CameraMode, DeviceList, MicDevice, devices};
 
 use stallcast_media::{AudioSource, Canvas, Pts, SourceError, VideoSource};

@@ -39,6 +39,8 @@ fn subject(code: HealthCode) -> Option<(Subject, bool)> {
         H::MicBack => (Subject::Mic, false),
         H::DestinationLost | H::DestinationUnreachable | H::DestinationHeld | H::DestinationRefused => (Subject::Show("link"), true),
         H::DestinationBack => (Subject::Show("link"), false),
+        H::DestinationSlow => (Subject::Show("slow"), true),
+        H::DestinationCaughtUp => (Subject::Show("slow"), false),
         H::PictureLowered => (Subject::Show("rate"), true),
         H::PictureRestored => (Subject::Show("rate"), false),
         H::DiskLow | H::DiskSaving => (Subject::Show("disk"), true),
@@ -247,9 +249,13 @@ mod tests {
         hub.health(at(HealthCode::DestinationLost, "a"));
         hub.health(at(HealthCode::DestinationLost, "b"));
         hub.health(at(HealthCode::DestinationBack, "a"));
-        assert_eq!(hub.problems(), [Health::new(HealthCode::CameraLost), at(HealthCode::DestinationLost, "b")]);
+        hub.health(at(HealthCode::DestinationSlow, "a"));
+        hub.health(at(HealthCode::DestinationSlow, "b"));
+        hub.health(at(HealthCode::DestinationCaughtUp, "b"));
+        let slow = at(HealthCode::DestinationSlow, "a");
+        assert_eq!(hub.problems(), [Health::new(HealthCode::CameraLost), at(HealthCode::DestinationLost, "b"), slow.clone()]);
         hub.forget(|subject| subject == Subject::Camera);
-        assert_eq!(hub.problems(), [at(HealthCode::DestinationLost, "b")]);
+        assert_eq!(hub.problems(), [at(HealthCode::DestinationLost, "b"), slow]);
         hub.forget(|subject| matches!(subject, Subject::Show(_)));
         assert!(hub.problems().is_empty());
     }

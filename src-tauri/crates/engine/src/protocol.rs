@@ -577,6 +577,21 @@ mod secret_option {
     }
 }
 
+/// For tests that need any configuration: what every machine opens.
+#[cfg(test)]
+pub(crate) fn small_demo() -> Configuration {
+    Configuration {
+        camera: CameraChoice::Demo,
+        mic: MicChoice::Demo,
+        canvas: Canvas { width: 360, height: 640, fps: 30 },
+        video_kbps: 800,
+        audio_kbps: 96,
+        low_latency: false,
+        encoder: EncoderChoice::Auto,
+        language: "en".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

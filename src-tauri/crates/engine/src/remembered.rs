@@ -185,8 +185,7 @@ fn key(overlay: &crate::protocol::Overlay) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{CameraChoice, Destination, EncoderChoice, MicChoice, Overlay, ProductCard};
-    use stallcast_media::Canvas;
+    use crate::protocol::{CameraChoice, Destination, Overlay, ProductCard, small_demo};
     use std::path::Path;
 
     fn state(engine: EngineState, links: &[(&str, LinkState)]) -> State {
@@ -284,16 +283,7 @@ mod tests {
     fn the_camera_on_air_is_told_beside_the_choice() {
         let mut remembered = Remembered::default();
         assert_eq!(remembered.sources(), None);
-        let chosen = Configuration {
-            camera: CameraChoice::Device { id: None },
-            mic: MicChoice::Device { id: None },
-            canvas: Canvas { width: 360, height: 640, fps: 30 },
-            video_kbps: 800,
-            audio_kbps: 96,
-            low_latency: false,
-            encoder: EncoderChoice::Auto,
-            language: "en".to_owned(),
-        };
+        let chosen = Configuration { camera: CameraChoice::Device { id: None }, ..small_demo() };
         remembered.note(&Command::Configure(chosen.clone()), &Bytes::new(), &Reply::Done);
         remembered.heard_state(&state(EngineState::Ready, &[]));
         // The next process says its own names while it is given all this, and none while it has no sources.

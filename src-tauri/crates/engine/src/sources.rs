@@ -4,7 +4,7 @@ use crate::error::failure;
 use crate::protocol::{CameraChoice, Configuration, Failure, MicChoice};
 use crate::sound::Source;
 use crate::timing;
-use stallcast_capture::FileSources;
+use stallcast_capture::{FileSources, UNSEEN_CAMERA};
 use stallcast_media::{Canvas, FrameRing, Health, HealthCode, PixelFormat, SourceError, SourceErrorKind, VideoFormat, VideoSource};
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -13,8 +13,6 @@ const SIDES: RangeInclusive<u32> = 160..=1920;
 const RATES: RangeInclusive<u32> = 1..=60;
 const VIDEO_KBPS: RangeInclusive<u32> = 100..=20_000;
 const AUDIO_KBPS: RangeInclusive<u32> = 32..=320;
-/// What capture calls any camera that it waits for and has not seen.
-const UNSEEN: &str = "camera";
 
 /// Both sources of a configuration.
 pub(crate) struct Opened {
@@ -63,7 +61,7 @@ pub(crate) fn is_shared(configuration: &Configuration) -> bool {
 /// What to open for `wanted` after a death: where any camera would do, the one that was on air.
 pub(crate) fn as_on_air(wanted: &Configuration, camera: Option<String>) -> Configuration {
     match (&wanted.camera, camera) {
-        (CameraChoice::Device { id: None }, Some(name)) if name != UNSEEN => {
+        (CameraChoice::Device { id: None }, Some(name)) if name != UNSEEN_CAMERA => {
             Configuration { camera: CameraChoice::Device { id: Some(name) }, ..wanted.clone() }
         }
         _ => wanted.clone(),
@@ -210,20 +208,7 @@ impl VideoSource for Paused {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::EncoderChoice;
-
-    fn demo() -> Configuration {
-        Configuration {
-            camera: CameraChoice::Demo,
-            mic: MicChoice::Demo,
-            canvas: Canvas { width: 360, height: 640, fps: 30 },
-            video_kbps: 800,
-            audio_kbps: 96,
-            low_latency: false,
-            encoder: EncoderChoice::Auto,
-            language: "en".to_owned(),
-        }
-    }
+    use crate::protocol::small_demo as demo;
 
     #[test]
     fn figures_out_of_range_are_refused_by_name() {
@@ -249,7 +234,7 @@ mod tests {
         let named = |wanted: &Configuration, name: &str| as_on_air(wanted, Some(name.to_owned()));
         assert_eq!(named(&device(None), "C920"), device(Some("C920")));
         assert_eq!(as_on_air(&device(None), None), device(None));
-        assert_eq!(named(&device(None), UNSEEN), device(None), "none was ever opened");
+        assert_eq!(named(&device(None), UNSEEN_CAMERA), device(None), "none was ever opened");
         assert_eq!(named(&device(Some("/dev/video2")), "C920"), device(Some("/dev/video2")), "a choice stays one");
         assert_eq!(named(&demo(), "C920"), demo());
     }

@@ -173,24 +173,15 @@ fn changes(now: &Configuration, wanted: &Configuration) -> (bool, bool) {
 mod tests {
     use super::*;
     use crate::hub::{Mailbox, News};
-    use crate::protocol::{CameraChoice, EncoderChoice, Event, MicChoice};
-    use stallcast_media::{Canvas, HealthCode};
+    use crate::protocol::{CameraChoice, Event, MicChoice, small_demo};
+    use stallcast_media::HealthCode;
     use std::time::Duration;
 
     /// A hang guard, not a promise.
     const GUARD: Duration = Duration::from_secs(60);
 
     fn camera(id: &str) -> Configuration {
-        Configuration {
-            camera: CameraChoice::Device { id: Some(id.to_owned()) },
-            mic: MicChoice::None,
-            canvas: Canvas { width: 160, height: 160, fps: 10 },
-            video_kbps: 200,
-            audio_kbps: 64,
-            low_latency: false,
-            encoder: EncoderChoice::Auto,
-            language: "en".to_owned(),
-        }
+        Configuration { camera: CameraChoice::Device { id: Some(id.to_owned()) }, mic: MicChoice::None, ..small_demo() }
     }
 
     async fn lost(mailbox: &Mailbox) -> String {

@@ -225,14 +225,9 @@ impl Hub {
                 (link.behind_ms, link.bytes_sent, link.dropped) = (now.behind_ms, now.bytes_sent, now.dropped);
             }
         }
-        let before = picture.health.view();
-        picture.health.figures(&stats);
-        let after = picture.health.view();
-        picture.stats = Some(stats);
+        picture.stats = Some(stats.clone());
         drop(picture);
-        if before != after {
-            self.send(StudioEvent::Health(after));
-        }
+        self.change_health(|board| board.figures(&stats));
         moved
     }
 

@@ -236,9 +236,8 @@ impl Studio {
         let on_air = crate::hub::on_air(picture.state.engine);
         // What others counted in a show that is over is in its summary.
         let loss = if on_air { picture.departed.loss_with(stats.loss) } else { stats.loss };
-        let whole = Stats { loss, ..stats.clone() };
-        let room = picture.room_minutes.filter(|_| !on_air);
-        StatsView { disk_minutes: whole.disk_minutes.or(room).map(present::count), ..present::stats(&whole, cores) }
+        let disk_minutes = stats.disk_minutes.or(picture.room_minutes.filter(|_| !on_air));
+        present::stats(&Stats { loss, disk_minutes, ..stats.clone() }, cores)
     }
 }
 

@@ -203,13 +203,6 @@ describe('destination form', () => {
     await vi.waitFor(() => expect(saved(page)).toMatchObject({ url: null, key: 'k2' }));
   });
 
-  it('takes a whole new address where the last key is gone', async () => {
-    const page = await form('d1', '', { keyGone: true, keyHint: '' });
-    await fill(page, { url: 'rtmp://push.channels.example/live/new?sign=1' });
-    await fireEvent.click(page.get('destination-save'));
-    await vi.waitFor(() => expect(saved(page)).toMatchObject({ url: 'rtmp://push.channels.example/live/new?sign=1', key: '' }));
-  });
-
   it('says what is wrong and keeps what was typed', async () => {
     const page = await form(null);
     await fill(page, { name: 'a', url: 'http://x' });

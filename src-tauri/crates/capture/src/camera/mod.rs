@@ -24,6 +24,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+/// Name of a camera that is waited for, where any would do and none was seen.
+pub const UNSEEN: &str = "camera";
+
 /// How long opening may take up to the first picture.
 const OPEN_LIMIT: Duration = Duration::from_secs(5);
 /// How long listing what is there may take.
@@ -56,7 +59,7 @@ pub(crate) fn open(door: &'static dyn Door, id: Option<&str>, canvas: Canvas) ->
     }
     Err(first.unwrap_or_else(|| SourceError {
         kind: SourceErrorKind::Missing,
-        name: "camera".to_owned(),
+        name: UNSEEN.to_owned(),
         detail: "no camera is plugged in".to_owned(),
     }))
 }
@@ -65,7 +68,7 @@ pub(crate) fn open(door: &'static dyn Door, id: Option<&str>, canvas: Canvas) ->
 pub(crate) fn wait(door: &'static dyn Door, id: Option<&str>, canvas: Canvas) -> Result<CameraSource, SourceError> {
     let id = id.unwrap_or_default();
     let found = list(door).into_iter().find(|found| id.is_empty() || is_meant(found, id));
-    let name = if id.is_empty() { "camera" } else { id };
+    let name = if id.is_empty() { UNSEEN } else { id };
     let shared = share(door, found.unwrap_or_else(|| Found { id: id.to_owned(), name: name.to_owned() }), canvas);
     let watch = keep_trying(&shared, HANGS_AFTER).map_err(|trouble| refusal(&shared, trouble))?;
     Ok(CameraSource { shared, _watch: watch })

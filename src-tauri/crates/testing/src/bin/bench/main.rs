@@ -55,6 +55,7 @@ fn main() -> anyhow::Result<()> {
             }
         }
     }
+    table.command("soak", "not here: 50 deaths in one show, outages of 5 min, the slope of memory: `cargo xtask soak --hours H`");
     println!("{table}");
     let mut missed = table.missed();
     missed.extend(failed.iter().map(|name| format!("{name} (not measured)")));
