@@ -14,7 +14,9 @@ pub fn all(release: bool) -> anyhow::Result<PathBuf> {
         args.push("--release");
     }
     sh::must(sh::cmd("cargo", &args))?;
-    let binary = sh::root().join("target").join(if release { "release" } else { "debug" }).join("stallcast");
+    // Where Cargo was told to put it, if it was.
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    let binary = sh::root().join(target).join(if release { "release" } else { "debug" }).join("stallcast");
     if release {
         for program in ["stallcast", "stallcast-window", "stallcast-engine"] {
             no_failpoints(&std::fs::read(binary.with_file_name(program))?)?;
