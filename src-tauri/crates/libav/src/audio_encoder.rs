@@ -1,7 +1,5 @@
 use crate::LibavError;
-use crate::codec::{AvFrame, AvPacket, Codec};
-use bytes::Bytes;
-use ffmpeg_next::ffi;
+use crate::aac::{Channels, Coded};
 use stallcast_media::{AudioBlock, AudioConfig, BLOCK_FRAMES, Packet, Pts, SAMPLE_RATE, Track};
 
 /// Blocks whose instant is this near to the end of the one before continue it: 1 ms.
@@ -9,7 +7,8 @@ const SLACK: i64 = SAMPLE_RATE as i64 / 1000;
 /// A hole up to this long is filled with silence.
 const FILL: i64 = 2 * SAMPLE_RATE as i64;
 
-/// AAC-LC, 48 kHz stereo, 1024 sample frames a packet.
+/// AAC-LC, 48 kHz stereo, 1024 sample frames a packet. Sound that is the same on both sides, as of one microphone, costs half
+/// the time and gets all the bits.
 ///
 /// A sample keeps its place on the time line: blocks that follow each other within 1 ms are joined, a hole of up to two
 /// seconds becomes silence, a longer one stays a hole, and what overlaps the block before is left out. The first packets
@@ -17,10 +16,7 @@ const FILL: i64 = 2 * SAMPLE_RATE as i64;
 #[derive(Debug)]
 pub struct AudioEncoder {
     kbps: u32,
-    codec: Codec,
-    frame: AvFrame,
-    packet: AvPacket,
-    asc: Bytes,
+    channels: Channels,
     /// Interleaved stereo that does not fill a frame yet.
     waiting: Vec<f32>,
     /// Tick after the last sample taken.
@@ -34,27 +30,13 @@ impl AudioEncoder {
     /// # Errors
     /// This ffmpeg has no AAC encoder, or it refuses the rate.
     pub fn open(kbps: u32) -> Result<Self, LibavError> {
-        let mut codec = Codec::encoder("aac")?;
-        codec.sample_rate = SAMPLE_RATE as i32;
-        codec.sample_fmt = ffi::AVSampleFormat::AV_SAMPLE_FMT_FLTP;
-        codec.time_base = ffi::AVRational { num: 1, den: SAMPLE_RATE as i32 };
-        codec.bit_rate = i64::from(kbps.clamp(8, 1000)) * 1000;
-        codec.flags |= ffi::AV_CODEC_FLAG_GLOBAL_HEADER as i32;
-        codec.set_stereo();
-        codec.open(&[])?;
-        if codec.frame_size as usize != BLOCK_FRAMES {
-            return Err(LibavError::Unsupported { what: "AAC frame", detail: codec.frame_size.to_string() });
-        }
-        let asc = Bytes::copy_from_slice(codec.extradata());
-        let frame = AvFrame::stereo(SAMPLE_RATE, BLOCK_FRAMES)?;
-        Ok(Self { kbps, codec, frame, packet: AvPacket::new()?, asc, waiting: vec![], next: None, ended: false })
+        Ok(Self { kbps, channels: Channels::open(kbps)?, waiting: vec![], next: None, ended: false })
     }
 
     /// What sinks must know.
     #[must_use]
     pub fn config(&self) -> AudioConfig {
-        let priming = self.codec.initial_padding.unsigned_abs();
-        AudioConfig { rate: SAMPLE_RATE, channels: 2, kbps: self.kbps, asc: self.asc.clone(), priming }
+        AudioConfig { rate: SAMPLE_RATE, channels: 2, kbps: self.kbps, asc: self.channels.asc(), priming: self.channels.priming() }
     }
 
     /// Takes one block (48 kHz, mono or stereo, any length) and gives the packets that are ready. A sample that is no
@@ -109,37 +91,11 @@ impl AudioEncoder {
     fn drain(&mut self, packets: &mut Vec<Packet>) -> Result<(), LibavError> {
         let mut pts = self.next.unwrap_or(0) - self.waiting.len() as i64 / 2;
         let whole = self.waiting.len() / (2 * BLOCK_FRAMES);
-        for n in 0..whole {
-            self.frame.make_writable()?;
-            let [left, right] = self.frame.channels_mut();
-            let samples = self.waiting[n * 2 * BLOCK_FRAMES..].as_chunks::<2>().0;
-            for (([l, r], left), right) in samples.iter().zip(left).zip(right) {
-                (*left, *right) = (*l, *r);
-            }
-            self.frame.pts = pts;
+        // Taken out first: a frame that fails is not tried again with the next block.
+        let frames: Vec<f32> = self.waiting.drain(..whole * 2 * BLOCK_FRAMES).collect();
+        for frame in frames.as_chunks::<2>().0.chunks_exact(BLOCK_FRAMES) {
+            packets.extend(self.channels.encode(pts, frame)?.into_iter().map(packet));
             pts += BLOCK_FRAMES as i64;
-            self.codec.send_frame(Some(&self.frame))?;
-            self.collect(packets)?;
-        }
-        self.waiting.drain(..whole * 2 * BLOCK_FRAMES);
-        Ok(())
-    }
-
-    fn collect(&mut self, packets: &mut Vec<Packet>) -> Result<(), LibavError> {
-        while self.codec.receive_packet(&mut self.packet)? {
-            let ticks = self.packet.pts;
-            let pts = Pts::from_ticks(ticks, SAMPLE_RATE);
-            packets.push(Packet {
-                track: Track::Audio,
-                pts,
-                dts: pts,
-                duration: Pts::from_ticks(ticks + BLOCK_FRAMES as i64, SAMPLE_RATE) - pts,
-                keyframe: true,
-                disposable: false,
-                payload: Bytes::copy_from_slice(self.packet.bytes()),
-                config: None,
-            });
-            self.packet.clear();
         }
         Ok(())
     }
@@ -153,9 +109,22 @@ impl AudioEncoder {
         if !std::mem::replace(&mut self.ended, true) {
             self.pad_out();
             self.drain(&mut packets)?;
-            self.codec.send_frame(None)?;
-            self.collect(&mut packets)?;
+            packets.extend(self.channels.finish()?.into_iter().map(packet));
         }
         Ok(packets)
+    }
+}
+
+fn packet(coded: Coded) -> Packet {
+    let pts = Pts::from_ticks(coded.pts, SAMPLE_RATE);
+    Packet {
+        track: Track::Audio,
+        pts,
+        dts: pts,
+        duration: Pts::from_ticks(coded.pts + BLOCK_FRAMES as i64, SAMPLE_RATE) - pts,
+        keyframe: true,
+        disposable: false,
+        payload: coded.bytes,
+        config: None,
     }
 }

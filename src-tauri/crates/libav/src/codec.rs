@@ -107,10 +107,10 @@ impl Codec {
         check("stream parameters", unsafe { ffi::avcodec_parameters_to_context(self.0.as_ptr(), parameters.0) }).map(drop)
     }
 
-    /// Stereo, for an encoder.
-    pub(crate) fn set_stereo(&mut self) {
+    /// Mono or stereo, for an encoder.
+    pub(crate) fn set_channels(&mut self, channels: u8) {
         // SAFETY: the layout is part of this context.
-        unsafe { ffi::av_channel_layout_default(&raw mut (*self.0.as_ptr()).ch_layout, 2) };
+        unsafe { ffi::av_channel_layout_default(&raw mut (*self.0.as_ptr()).ch_layout, channels.into()) };
     }
 
     /// Opens it with options of libav's or of the codec's own; an option that nobody knows is an error.
@@ -335,15 +335,15 @@ impl AvFrame {
         Ok(frame)
     }
 
-    /// Room for `samples` of planar stereo.
-    pub(crate) fn stereo(rate: u32, samples: usize) -> Result<Self, LibavError> {
+    /// Room for `samples` of one or two channels, each in a plane of its own.
+    pub(crate) fn sound(rate: u32, samples: usize, channels: u8) -> Result<Self, LibavError> {
         let mut frame = Self::new()?;
         frame.format = ffi::AVSampleFormat::AV_SAMPLE_FMT_FLTP as c_int;
         frame.sample_rate = rate as c_int;
         frame.nb_samples = samples as c_int;
         // SAFETY: the layout is part of this frame; format, rate and length are set, libav checks them and allocates.
         unsafe {
-            ffi::av_channel_layout_default(&raw mut (*frame.0.as_ptr()).ch_layout, 2);
+            ffi::av_channel_layout_default(&raw mut (*frame.0.as_ptr()).ch_layout, channels.into());
             check("sound buffer", ffi::av_frame_get_buffer(frame.0.as_ptr(), 0))?;
         }
         Ok(frame)
@@ -446,16 +446,15 @@ impl AvFrame {
         (!self.data[plane].is_null() && rows > 0 && stride >= row).then_some((stride, stride * (rows - 1) + row))
     }
 
-    /// Both channels of a frame made by [`AvFrame::stereo`] and writable.
-    pub(crate) fn channels_mut(&mut self) -> [&mut [f32]; 2] {
+    /// One channel of a frame made by [`AvFrame::sound`] and writable; empty if it has no such channel.
+    pub(crate) fn channel_mut(&mut self, n: usize) -> &mut [f32] {
         let samples = self.nb_samples as usize;
-        // SAFETY: two planes of `nb_samples` f32 each that do not overlap; self is borrowed for as long.
-        unsafe {
-            [
-                std::slice::from_raw_parts_mut(self.data[0].cast::<f32>(), samples),
-                std::slice::from_raw_parts_mut(self.data[1].cast::<f32>(), samples),
-            ]
+        let plane = self.data.get(n).copied().unwrap_or(ptr::null_mut());
+        if plane.is_null() {
+            return &mut [];
         }
+        // SAFETY: libav gave each channel a plane of `nb_samples` f32; self is borrowed for as long.
+        unsafe { std::slice::from_raw_parts_mut(plane.cast::<f32>(), samples) }
     }
 }
 

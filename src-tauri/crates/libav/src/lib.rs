@@ -3,6 +3,7 @@
 //! Owns: decoding, converting and scaling into the canvas, encoding (H.264, AAC, preview JPEG) and reading media files;
 //! all `unsafe` around libav. Must never know: devices, shops, windows, the threads of others, how a recording is laid out.
 
+mod aac;
 mod audio_encoder;
 mod codec;
 mod colour;

@@ -93,3 +93,82 @@ fn what_is_no_sound_is_silence_or_refused() {
     assert!(encoder.encode(&block(0, 2, vec![])).is_ok_and(|p| p.is_empty()));
     assert!(encoder.finish().is_ok());
 }
+
+/// Something like a voice: a buzz whose pitch and loudness move, with consonants of noise; at sample `n` of one of two
+/// speakers.
+fn voice(n: i64, speaker: f64) -> f32 {
+    use std::f64::consts::TAU;
+    let t = n as f64 / 48_000.0;
+    let loud = (0.5 - 0.5 * (TAU * 2.5 * t + speaker).cos()).powi(2);
+    let phase = TAU * (150.0 * speaker) * t + 3.0 * (TAU * 0.7 * t).sin();
+    let buzz: f64 = (1..12).map(|k| (phase * f64::from(k)).sin() / f64::from(k)).sum();
+    let hiss = f64::from((n.wrapping_mul(7_919).wrapping_mul(n ^ 12_345) >> 7) as i16) / 32_768.0;
+    (0.2 * loud * buzz + 0.04 * (1.0 - loud) * hiss) as f32
+}
+
+/// Encoded and decoded again: for each of the two channels how loud what was added is against what it was, dB, by frame.
+fn damage(sound: impl Fn(i64) -> [f32; 2], frames: i64) -> (Vec<Packet>, [Vec<f64>; 2]) {
+    let mut encoder = AudioEncoder::open(128).expect("opens");
+    let blocks = (0..frames).map(|n| block(n * 1024, 2, (0..1024).flat_map(|i| sound(n * 1024 + i)).collect()));
+    let packets = encode(&mut encoder, blocks);
+    let decoded = decode_aac(&packets);
+    // The priming is decoded too.
+    let frame = |n: i64, channel: usize| {
+        let (mut noise, mut signal) = (1e-9, 1e-9);
+        for i in n * 1024..(n + 1) * 1024 {
+            let (is, was) = (f64::from(decoded[i as usize + 1024][channel]), f64::from(sound(i)[channel]));
+            noise += (is - was).powi(2);
+            signal += was.powi(2);
+        }
+        10.0 * f64::log10(noise / signal)
+    };
+    let channel = |c| (0..frames - 1).map(|n| frame(n, c)).collect();
+    (packets, [channel(0), channel(1)])
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+#[test]
+fn one_microphone_is_heard_on_both_sides_with_all_the_bits() {
+    let (packets, [left, right]) = damage(|n| [voice(n, 1.0); 2], 400);
+    assert!(packets.iter().all(|p| p.payload[0] >> 5 == 1 || p.payload[0] >> 5 == 6), "every frame is a pair of channels");
+    assert_eq!(left, right, "the same on both sides");
+    let (_, [of_two, _]) = damage(|n| [voice(n, 1.0), if n == 1024 { 0.000_1 } else { voice(n, 1.0) * 0.999 }], 400);
+    assert!(mean(&left) < mean(&of_two) - 1.0, "{:.1} dB alone, {:.1} dB as one of two", mean(&left), mean(&of_two));
+    let bits = packets.iter().map(|p| p.payload.len() * 8).sum::<usize>() as f64 / (packets.len() as f64 * 1024.0 / 48_000.0);
+    assert!((100_000.0..140_000.0).contains(&bits), "{bits:.0} bit/s");
+}
+
+#[test]
+fn where_the_sides_part_and_meet_again_nothing_is_heard_of_it() {
+    // One voice for 2 s; 1 s of two; one again for 4 s; two to the end.
+    let two = |n: i64| (96_300..144_200).contains(&n) || n > 336_700;
+    let (packets, sides) = damage(|n| [voice(n, 1.0), if two(n) { voice(n, 1.7) } else { voice(n, 1.0) }], 400);
+    assert!(packets.windows(2).all(|p| p[0].pts + p[0].duration == p[1].pts), "none is missing, none comes twice");
+    assert_eq!(packets.len(), 401);
+    for side in &sides {
+        // Where one channel is quiet its own noise is near: the worst frame anywhere is the measure.
+        let away: Vec<f64> = (10..80).chain(170..220).map(|n| side[n]).collect();
+        let worst = away.iter().copied().fold(f64::MIN, f64::max);
+        for (n, db) in side.iter().enumerate() {
+            assert!(*db < worst + 3.0, "frame {n}: {db:.1} dB, elsewhere at most {worst:.1}");
+        }
+    }
+    let alone = |frames: std::ops::Range<usize>| frames.filter(|n| sides[0][*n] == sides[1][*n]).count();
+    assert_eq!((alone(10..90), alone(100..138), alone(240..320), alone(335..390)), (80, 0, 80, 0), "encoded once where they are the same");
+}
+
+#[test]
+fn one_side_alone_is_never_heard_on_the_other() {
+    let (_, [_, right]) = damage(|n| [0.0, if n > 48_000 { voice(n, 1.0) } else { 0.0 }], 200);
+    assert!(mean(&right[60..190]) < -10.0, "{:.1} dB", mean(&right[60..190]));
+    let mut encoder = AudioEncoder::open(128).expect("opens");
+    let blocks = (0..200).map(|n| {
+        block(n * 1024, 2, (0..1024).flat_map(|i| [0.0, if n * 1024 + i > 48_000 { voice(n * 1024 + i, 1.0) } else { 0.0 }]).collect())
+    });
+    let decoded = decode_aac(&encode(&mut encoder, blocks));
+    let loudest = decoded.iter().map(|s| s[0].abs()).fold(0.0, f32::max);
+    assert!(loudest < 0.02, "{loudest} on the silent side");
+}
