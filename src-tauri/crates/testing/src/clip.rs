@@ -18,6 +18,8 @@ pub const BEEP_HZ: f64 = 1000.0;
 pub const PILOT_HZ: f64 = 250.0;
 const BEEP_LEVEL: f64 = 0.5;
 const PILOT_LEVEL: f64 = 0.03;
+/// Of a voice, so that the beep stays the loudest.
+const VOICE_LEVEL: f64 = 0.15;
 
 /// The sound: a 1 kHz beep every two seconds over a quiet pilot tone.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +30,19 @@ pub struct Sound {
     pub slow_ppm: f64,
     /// Seconds in which nothing at all is heard.
     pub silent: Vec<Range<f64>>,
+    /// Somebody speaks: what an encoder has to do for a tone alone is not what a show costs.
+    pub voice: bool,
+}
+
+/// Something like a voice at sample `at`: a buzz of eleven harmonics whose pitch and loudness move, with hiss between.
+fn voice(at: u64) -> f64 {
+    let t = at as f64 / f64::from(RATE);
+    let loud = (0.5 - 0.5 * (TAU * 2.5 * t).cos()).powi(2);
+    let phase = TAU * 150.0 * t + 3.0 * (TAU * 0.7 * t).sin();
+    let buzz: f64 = (1..12).map(|k| (phase * f64::from(k)).sin() / f64::from(k)).sum();
+    let mixed = at.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let hiss = f64::from(((mixed ^ (mixed >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 48) as i16) / 32_768.0;
+    loud * buzz + 0.2 * (1.0 - loud) * hiss
 }
 
 impl Sound {
@@ -38,7 +53,7 @@ impl Sound {
         }
         let t = (at_s - self.late_ms / 1000.0) / (1.0 + self.slow_ppm / 1e6);
         let into = t.rem_euclid(f64::from(PERIOD_S));
-        let pilot = PILOT_LEVEL * (TAU * PILOT_HZ * at_s).sin();
+        let pilot = PILOT_LEVEL * (TAU * PILOT_HZ * at_s).sin() + if self.voice { VOICE_LEVEL * voice(at) } else { 0.0 };
         if t < 0.0 || into >= BEEP_S {
             return pilot;
         }
