@@ -183,6 +183,18 @@ describe('host window', () => {
     await vi.waitFor(() => expect(fake.view.show.demo).toBe(true));
   });
 
+  it('says which of two cameras of one model is on air', async () => {
+    const fake = new FakeStudio(sampleView('live'));
+    const page = await open(fake);
+    await fireEvent.click(page.get('sources-open'));
+    const marked = (): (string | null)[] => ['v0', 'v2'].map((id) => page.get(`source-device-${id}`).getAttribute('aria-current'));
+    await page.findByTestId('source-device-v2');
+    expect(marked()).toEqual(['true', null]);
+    await fireEvent.click(page.get('source-device-v2'));
+    await vi.waitFor(() => expect(marked()).toEqual([null, 'true']));
+    expect(page.get('source-now').textContent).toContain('Logi C920 (2)');
+  });
+
   it('counts the comments of this show while on air, and all of them else', async () => {
     const fake = new FakeStudio(sampleView('live'));
     fake.view.comments = { ...fake.view.comments, total: 500, inShow: 36 };

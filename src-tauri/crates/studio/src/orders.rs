@@ -6,7 +6,7 @@ use crate::present;
 use crate::rows::{self, OrderAt, OrderRow, OrderSearch};
 use crate::studio::{Studio, logged};
 use crate::view::{OrderPageView, OrderRowView, OrderStatusView, OrdersView, ShowView, StatsView, StudioEvent, UiError};
-use stallcast_engine::protocol::Stats;
+use stallcast_engine::protocol::{CameraChoice, MicChoice, Stats};
 use stallcast_model::{AfterSaleAnswer, ConnectionId, Currency, LinePieces, Money, Product, Waybill};
 use stallcast_store::Resource;
 use std::collections::HashMap;
@@ -215,7 +215,15 @@ impl Studio {
             shop_name,
             live_since_ms: state.live_since_ms.map(present::ms),
             camera: state.camera.clone(),
+            camera_id: match &picture.configuration.camera {
+                CameraChoice::Device { id } => id.clone(),
+                _ => None,
+            },
             mic: state.mic.clone(),
+            mic_id: match &picture.configuration.mic {
+                MicChoice::Device { id } => id.clone(),
+                _ => None,
+            },
             demo: state.demo,
             muted: state.muted,
             canvas_width: picture.configuration.canvas.width,

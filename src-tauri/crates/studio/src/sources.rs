@@ -42,14 +42,23 @@ pub(crate) fn fallbacks(wanted: &Configuration) -> Vec<Configuration> {
 
 pub(crate) fn devices_view(list: &DeviceList) -> DevicesView {
     let mode = |m: &stallcast_engine::CameraMode| format!("{}x{} {} {}", m.width, m.height, m.fps, m.format);
+    let view = |id: &str, name: &str, modes| DeviceView { id: id.to_owned(), name: name.to_owned(), modes };
     DevicesView {
-        cameras: list
-            .cameras
-            .iter()
-            .map(|c| DeviceView { id: c.id.clone(), name: c.name.clone(), modes: c.modes.iter().map(mode).collect() })
-            .collect(),
-        microphones: list.microphones.iter().map(|m| DeviceView { id: m.id.clone(), name: m.name.clone(), modes: Vec::new() }).collect(),
+        cameras: told_apart(list.cameras.iter().map(|c| view(&c.id, &c.name, c.modes.iter().map(mode).collect())).collect()),
+        microphones: told_apart(list.microphones.iter().map(|m| view(&m.id, &m.name, Vec::new())).collect()),
     }
+}
+
+/// Two of one model have one name: the second gets a number, in the system's order.
+fn told_apart(mut devices: Vec<DeviceView>) -> Vec<DeviceView> {
+    let names: Vec<String> = devices.iter().map(|d| d.name.clone()).collect();
+    for (n, device) in devices.iter_mut().enumerate() {
+        let before = names.iter().take(n).filter(|name| **name == device.name).count();
+        if before > 0 {
+            device.name = format!("{} ({})", device.name, before + 1);
+        }
+    }
+    devices
 }
 
 impl Studio {
@@ -150,6 +159,15 @@ fn existing_file(path: String) -> Result<PathBuf, StudioError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_of_one_model_can_be_told_apart() {
+        let camera = |id: &str, name: &str| stallcast_engine::CameraDevice { id: id.to_owned(), name: name.to_owned(), modes: vec![] };
+        let cameras = vec![camera("v0", "C920"), camera("v2", "C920"), camera("v4", "Built in"), camera("v6", "C920")];
+        let view = devices_view(&DeviceList { cameras, microphones: vec![] });
+        let names: Vec<_> = view.cameras.iter().map(|c| (&*c.id, &*c.name)).collect();
+        assert_eq!(names, [("v0", "C920"), ("v2", "C920 (2)"), ("v4", "Built in"), ("v6", "C920 (3)")]);
+    }
 
     #[test]
     fn a_first_start_gives_up_one_thing_at_a_time_and_always_opens() {

@@ -44,13 +44,14 @@ const IDLE_BUFFERS: usize = 10;
 
 /// Opens a camera; see [`crate::open_camera`].
 pub(crate) fn open(door: &'static dyn Door, id: Option<&str>, canvas: Canvas) -> Result<CameraSource, SourceError> {
+    let there = list(door);
     if let Some(id) = id {
-        let found = list(door).into_iter().find(|found| is_meant(found, id));
-        return open_one(door, found.unwrap_or_else(|| Found { id: id.to_owned(), name: id.to_owned() }), canvas);
+        let found = there.iter().find(|found| is_meant(found, id)).cloned();
+        return open_one(door, found.unwrap_or_else(|| Found { id: id.to_owned(), name: id.to_owned() }), &there, canvas);
     }
     let mut first = None;
-    for found in list(door) {
-        match open_one(door, found, canvas) {
+    for found in &there {
+        match open_one(door, found.clone(), &there, canvas) {
             Ok(source) => return Ok(source),
             Err(e) => {
                 first.get_or_insert(e);
@@ -67,9 +68,10 @@ pub(crate) fn open(door: &'static dyn Door, id: Option<&str>, canvas: Canvas) ->
 /// Opens a camera that may not be there yet; see [`crate::wait_for_camera`].
 pub(crate) fn wait(door: &'static dyn Door, id: Option<&str>, canvas: Canvas) -> Result<CameraSource, SourceError> {
     let id = id.unwrap_or_default();
-    let found = list(door).into_iter().find(|found| id.is_empty() || is_meant(found, id));
+    let there = list(door);
+    let found = there.iter().find(|found| id.is_empty() || is_meant(found, id)).cloned();
     let name = if id.is_empty() { UNSEEN } else { id };
-    let shared = share(door, found.unwrap_or_else(|| Found { id: id.to_owned(), name: name.to_owned() }), canvas);
+    let shared = share(door, found.unwrap_or_else(|| Found { id: id.to_owned(), name: name.to_owned() }), &there, canvas);
     let watch = keep_trying(&shared, HANGS_AFTER).map_err(|trouble| refusal(&shared, trouble))?;
     Ok(CameraSource { shared, _watch: watch })
 }
@@ -85,17 +87,19 @@ pub(crate) fn list(door: &'static dyn Door) -> Vec<Found> {
     bounded("camera-list", LIST_LIMIT, move || door.list()).unwrap_or_default()
 }
 
-fn open_one(door: &'static dyn Door, found: Found, canvas: Canvas) -> Result<CameraSource, SourceError> {
-    let shared = share(door, found, canvas);
+fn open_one(door: &'static dyn Door, found: Found, there: &[Found], canvas: Canvas) -> Result<CameraSource, SourceError> {
+    let shared = share(door, found, there, canvas);
     let watch = keep(&shared, OPEN_LIMIT, HANGS_AFTER).map_err(|trouble| refusal(&shared, trouble))?;
     Ok(CameraSource { shared, _watch: watch })
 }
 
-fn share(door: &'static dyn Door, found: Found, canvas: Canvas) -> Arc<Shared> {
+fn share(door: &'static dyn Door, found: Found, there: &[Found], canvas: Canvas) -> Arc<Shared> {
+    let twins = there.iter().filter(|other| other.name == found.name && other.id != found.id).map(|twin| twin.id.clone()).collect();
     Arc::new(Shared {
         door,
         canvas,
         found,
+        twins,
         ring: FrameRing::new(),
         news: News::default(),
         format: Mutex::default(),
@@ -112,6 +116,8 @@ struct Shared {
     door: &'static dyn Door,
     canvas: Canvas,
     found: Found,
+    /// Ids of others of the same name when it was chosen: what they show was not asked for.
+    twins: Vec<String>,
     ring: FrameRing,
     news: News,
     format: Mutex<Option<(VideoFormat, f64)>>,
@@ -195,7 +201,8 @@ impl Shared {
             }
         }
         let there = list(self.door);
-        let same = there.iter().find(|f| **f == self.found).or_else(|| there.iter().find(|f| f.name == self.found.name));
+        let elsewhere = |f: &&Found| f.name == self.found.name && !self.twins.contains(&f.id);
+        let same = there.iter().find(|f| **f == self.found).or_else(|| there.iter().find(elsewhere));
         open(&same.unwrap_or(&self.found).id)
     }
 }

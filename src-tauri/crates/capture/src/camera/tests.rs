@@ -33,12 +33,32 @@ struct Driver {
     cameras: Vec<(&'static [Deed], AtomicUsize)>,
     /// Whoever lists them from now on hangs.
     listing_hangs: AtomicBool,
+    /// They are of one model and have one name; one that would be missing is not listed.
+    one_model: bool,
 }
 
 impl Driver {
     fn of(scripts: &[&'static [Deed]]) -> &'static Self {
         let cameras = scripts.iter().map(|script| (*script, AtomicUsize::new(0))).collect();
-        Box::leak(Box::new(Self { cameras, listing_hangs: AtomicBool::new(false) }))
+        Box::leak(Box::new(Self { cameras, listing_hangs: AtomicBool::new(false), one_model: false }))
+    }
+
+    fn of_one_model(scripts: &[&'static [Deed]]) -> &'static Self {
+        let cameras = scripts.iter().map(|script| (*script, AtomicUsize::new(0))).collect();
+        Box::leak(Box::new(Self { cameras, listing_hangs: AtomicBool::new(false), one_model: true }))
+    }
+
+    fn name(&self, id: &str) -> String {
+        if self.one_model { "camera".to_owned() } else { format!("camera {id}") }
+    }
+
+    fn opened(&self, camera: usize) -> usize {
+        self.cameras[camera].1.load(Ordering::SeqCst)
+    }
+
+    fn is_missing(&self, camera: usize) -> bool {
+        let script = self.cameras[camera].0;
+        matches!(script[self.opened(camera).min(script.len() - 1)], Deed::Refuse(SourceErrorKind::Missing))
     }
 }
 
@@ -47,11 +67,12 @@ impl Door for Driver {
         while self.listing_hangs.load(Ordering::SeqCst) {
             std::thread::park();
         }
-        (0..self.cameras.len()).map(|i| Found { id: i.to_string(), name: format!("camera {i}") }).collect()
+        let there = (0..self.cameras.len()).filter(|i| !self.one_model || !self.is_missing(*i)).map(|i| i.to_string());
+        there.map(|id| Found { name: self.name(&id), id }).collect()
     }
 
     fn name_of(&self, id: &str) -> Option<String> {
-        Some(format!("camera {id}"))
+        Some(self.name(id))
     }
 
     fn modes(&self, _id: &str) -> Result<Vec<Mode>, Trouble> {
@@ -167,6 +188,23 @@ fn another_camera_that_hangs_does_not_keep_one_from_coming_back() {
     let lost = Instant::now();
     assert!(source.ring().wait_beyond(25, Duration::from_secs(20)) > 25, "it is opened without a list");
     assert!(lost.elapsed() < LIST_LIMIT, "{:?}", lost.elapsed());
+}
+
+#[test]
+fn another_camera_of_the_same_model_never_comes_in_its_place() {
+    let gone: &[Deed] = &[
+        Deed::Break(20),
+        Deed::Refuse(SourceErrorKind::Missing),
+        Deed::Refuse(SourceErrorKind::Missing),
+        Deed::Refuse(SourceErrorKind::Missing),
+        Deed::Deliver,
+    ];
+    for id in [Some("0"), None] {
+        let driver = Driver::of_one_model(&[gone, &[Deed::Deliver]]);
+        let mut source = opened(open(driver, id, CANVAS));
+        assert_eq!(codes_until(&mut source, HealthCode::CameraBack), [HealthCode::CameraLost, HealthCode::CameraBack]);
+        assert_eq!(driver.opened(1), 0, "what it shows was not asked for");
+    }
 }
 
 const CHILD: &str = "STALLCAST_TEST_NOKHWA";

@@ -54,7 +54,7 @@ pub(crate) struct Channels {
     heard: VecDeque<(i64, Sound)>,
     /// Frames in a row with the same sound on both sides.
     same: u32,
-    /// A frame of one channel could not be made a pair: never again.
+    /// An encoder failed: from now on there is no change any more, and of both channels if there has to be a new one.
     broken: bool,
 }
 
@@ -89,7 +89,7 @@ impl Channels {
     /// One frame of [`stallcast_media::BLOCK_FRAMES`] in; `pts` in 1/48000 s.
     ///
     /// # Errors
-    /// ffmpeg failed; the next frame finds another encoder.
+    /// ffmpeg failed, and this frame is lost; the next one finds another encoder.
     pub(crate) fn encode(&mut self, pts: i64, samples: &[[f32; 2]]) -> Result<Vec<Coded>, LibavError> {
         let same = samples.iter().all(|[left, right]| left.to_bits() == right.to_bits());
         self.same = if same { self.same.saturating_add(1) } else { 0 };
@@ -98,13 +98,16 @@ impl Channels {
         let from_now = match now.coder.encode(pts, samples) {
             Ok(coded) => coded,
             Err(e) => {
-                self.broken |= now.lane == Lane::One;
-                self.now = None;
+                (self.now, self.broken) = (None, true);
                 return Err(e);
             }
         };
-        let from_next = match &mut self.next {
-            Some(next) => next.coder.encode(pts, samples)?,
+        let from_next = match self.next.as_mut().map(|next| next.coder.encode(pts, samples)) {
+            Some(Ok(coded)) => coded,
+            Some(Err(e)) => {
+                self.stay(&e);
+                vec![]
+            }
             None => vec![],
         };
         if self.heard.len() == WARM_UP {
@@ -138,11 +141,22 @@ impl Channels {
         }
         let lane = match now.lane {
             Lane::One if !same => Lane::Both,
-            Lane::Both if self.same >= AGAIN && !self.broken => Lane::One,
+            Lane::Both if self.same >= AGAIN => Lane::One,
             _ => return Ok(()),
         };
-        (self.next, self.waited) = (Some(self.warmed_up(lane)?), 0);
+        if !self.broken {
+            match self.warmed_up(lane) {
+                Ok(next) => (self.next, self.waited) = (Some(next), 0),
+                Err(e) => self.stay(&e),
+            }
+        }
         Ok(())
+    }
+
+    /// The encoder that was to take over failed; the one that makes the sound now is whole.
+    fn stay(&mut self, e: &LibavError) {
+        tracing::warn!(error = %e, "another encoder for the sound failed before it was needed");
+        (self.next, self.broken) = (None, true);
     }
 
     /// An encoder of this kind that has heard what came before.

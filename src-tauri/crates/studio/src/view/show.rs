@@ -34,8 +34,12 @@ pub struct ShowView {
     pub live_since_ms: Option<f64>,
     /// Human name of the picture source.
     pub camera: String,
+    /// Id of the camera that was chosen among those that are there: two may have one name.
+    pub camera_id: Option<String>,
     /// Human name of the sound source.
     pub mic: String,
+    /// Id of the microphone that was chosen, as with the camera.
+    pub mic_id: Option<String>,
     /// The picture is the drawn demo.
     pub demo: bool,
     /// Silence is sent.
