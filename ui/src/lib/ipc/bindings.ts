@@ -794,8 +794,12 @@ export type ShowView = {
 	liveSinceMs: number | null,
 	/**  Human name of the picture source. */
 	camera: string,
+	/**  Id of the camera that was chosen among those that are there: two may have one name. */
+	cameraId: string | null,
 	/**  Human name of the sound source. */
 	mic: string,
+	/**  Id of the microphone that was chosen, as with the camera. */
+	micId: string | null,
 	/**  The picture is the drawn demo. */
 	demo: boolean,
 	/**  Silence is sent. */
