@@ -85,10 +85,11 @@ fn whole(clip: &str, url: &str) -> anyhow::Result<f64> {
     ffmpeg(&args)
 }
 
-/// The same line without encoders: read, decode, let go. For the steady part of a show.
-fn without_encoders(clip: &str) -> anyhow::Result<f64> {
+/// The same line without encoders: read, decode, and push what was read, for ours push too. For the steady part of a show.
+fn without_encoders(clip: &str, url: &str) -> anyhow::Result<f64> {
     let time = STEADY.1.as_secs().to_string();
-    Ok(ffmpeg(&["-re", "-i", clip, "-t", &time, "-pix_fmt", "yuv420p", "-f", "null", "-"])? / STEADY.1.as_secs_f64())
+    let args = ["-re", "-i", clip, "-t", &time, "-pix_fmt", "yuv420p", "-f", "null", "-", "-t", &time, "-c", "copy", "-f", "flv", url];
+    Ok(ffmpeg(&args)? / STEADY.1.as_secs_f64())
 }
 
 /// One show of the clip.
@@ -204,7 +205,8 @@ pub(crate) fn run(table: &mut Table) -> anyhow::Result<()> {
         engine.push(ran.engine_mb);
         all.push(ran.all_mb);
         // In the same seconds of another show: at the pace and with the caches that x264 leaves to both.
-        let beside = show_beside(&clip, &ingest, &format!("stages{pair}"), &[], || without_encoders(&clip))?;
+        let plain_url = format!("{}/plain{pair}", ingest.url());
+        let beside = show_beside(&clip, &ingest, &format!("stages{pair}"), &[], || without_encoders(&clip, &plain_url))?;
         rest.push(beside.of(|name| !encodes(name)));
         plain.push(beside.beside);
         wrong.push(analysis::read(&ingest.recording(&a)?, Made::at(720, 1280))?.wrong_percent());
@@ -239,7 +241,7 @@ pub(crate) fn run(table: &mut Table) -> anyhow::Result<()> {
     );
     table.command(
         "cost",
-        "ffmpeg -re -i CLIP -pix_fmt yuv420p -f null - beside a show; ours: all threads but `x264` and `enc:*`, which also copy for the encoders",
+        "ffmpeg -re -i CLIP -pix_fmt yuv420p -f null - -c copy -f flv rtmp://… beside a show; ours: all threads but `x264` and `enc:*`, which also copy for the encoders",
     );
     Ok(())
 }
