@@ -53,13 +53,13 @@ impl Sound {
         }
         let t = (at_s - self.late_ms / 1000.0) / (1.0 + self.slow_ppm / 1e6);
         let into = t.rem_euclid(f64::from(PERIOD_S));
-        let pilot = PILOT_LEVEL * (TAU * PILOT_HZ * at_s).sin() + if self.voice { VOICE_LEVEL * voice(at) } else { 0.0 };
+        let under = PILOT_LEVEL * (TAU * PILOT_HZ * at_s).sin() + if self.voice { VOICE_LEVEL * voice(at) } else { 0.0 };
         if t < 0.0 || into >= BEEP_S {
-            return pilot;
+            return under;
         }
         // 2 ms up and down: a hard edge would click over the whole spectrum.
         let edge = (into.min(BEEP_S - into) / 0.002).min(1.0);
-        pilot + BEEP_LEVEL * edge * (TAU * BEEP_HZ * into).sin()
+        under + BEEP_LEVEL * edge * (TAU * BEEP_HZ * into).sin()
     }
 
     /// Writes a mono 16-bit WAV file.

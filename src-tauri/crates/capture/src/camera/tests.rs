@@ -39,13 +39,16 @@ struct Driver {
 
 impl Driver {
     fn of(scripts: &[&'static [Deed]]) -> &'static Self {
-        let cameras = scripts.iter().map(|script| (*script, AtomicUsize::new(0))).collect();
-        Box::leak(Box::new(Self { cameras, listing_hangs: AtomicBool::new(false), one_model: false }))
+        Self::made(scripts, false)
     }
 
     fn of_one_model(scripts: &[&'static [Deed]]) -> &'static Self {
+        Self::made(scripts, true)
+    }
+
+    fn made(scripts: &[&'static [Deed]], one_model: bool) -> &'static Self {
         let cameras = scripts.iter().map(|script| (*script, AtomicUsize::new(0))).collect();
-        Box::leak(Box::new(Self { cameras, listing_hangs: AtomicBool::new(false), one_model: true }))
+        Box::leak(Box::new(Self { cameras, listing_hangs: AtomicBool::new(false), one_model }))
     }
 
     fn name(&self, id: &str) -> String {

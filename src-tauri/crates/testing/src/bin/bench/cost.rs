@@ -104,8 +104,6 @@ struct Ran {
     all_mb: f64,
     /// CPU by thread in the steady part, for each second.
     threads: Vec<ThreadCpu>,
-    /// What ran beside the steady part.
-    beside: f64,
 }
 
 impl Ran {
@@ -115,16 +113,17 @@ impl Ran {
 }
 
 fn show(clip: &str, ingest: &Ingest, key: &str, more: &[&str]) -> anyhow::Result<Ran> {
-    show_beside(clip, ingest, key, more, || Ok(0.0))
+    Ok(show_beside(clip, ingest, key, more, || Ok(()))?.0)
 }
 
-fn show_beside(
+/// A show, and what something that runs in its steady part says.
+fn show_beside<T: Send>(
     clip: &str,
     ingest: &Ingest,
     key: &str,
     more: &[&str],
-    beside: impl FnOnce() -> anyhow::Result<f64> + Send,
-) -> anyhow::Result<Ran> {
+    beside: impl FnOnce() -> anyhow::Result<T> + Send,
+) -> anyhow::Result<(Ran, T)> {
     let desk = Desk::new()?;
     let keys = desk.work("keys");
     let more_keys = if more.contains(&"--to") { format!("{key}b\n") } else { String::new() };
@@ -154,7 +153,7 @@ fn show_beside(
     let summary = finished.summary()?;
     let number = |name: &str| summary[name].as_f64().with_context(|| format!("{name} in {summary}"));
     let lost = (number("frames_lagged")? + number("frames_skipped")?) * 100.0 / number("frames_composed")?;
-    Ok(Ran { cpu: number("cpu_s")?.max(seen), lost, engine_mb, all_mb: number("peak_rss_bytes")? / 1e6, threads, beside })
+    Ok((Ran { cpu: number("cpu_s")?.max(seen), lost, engine_mb, all_mb: number("peak_rss_bytes")? / 1e6, threads }, beside))
 }
 
 /// CPU for each second, by thread name, of all processes of a desk.
@@ -206,9 +205,9 @@ pub(crate) fn run(table: &mut Table) -> anyhow::Result<()> {
         all.push(ran.all_mb);
         // In the same seconds of another show: at the pace and with the caches that x264 leaves to both.
         let plain_url = format!("{}/plain{pair}", ingest.url());
-        let beside = show_beside(&clip, &ingest, &format!("stages{pair}"), &[], || without_encoders(&clip, &plain_url))?;
-        rest.push(beside.of(|name| !encodes(name)));
-        plain.push(beside.beside);
+        let (stages, without) = show_beside(&clip, &ingest, &format!("stages{pair}"), &[], || without_encoders(&clip, &plain_url))?;
+        rest.push(stages.of(|name| !encodes(name)));
+        plain.push(without);
         wrong.push(analysis::read(&ingest.recording(&a)?, Made::at(720, 1280))?.wrong_percent());
     }
     let stages: Vec<f64> = rest.iter().zip(&plain).map(|(ours, theirs)| ours / theirs).collect();
