@@ -22,14 +22,22 @@ const FALL_AGAIN: Duration = Duration::from_millis(1500);
 /// rate must be back within 20 s of a link that is good again.
 const CLIMB_AFTER: Duration = Duration::from_millis(2400);
 const CLIMB_LIMIT: Duration = Duration::from_secs(8);
-/// A step up that is taken back within this time failed; one that lasts proves the link.
-const FAILED_WITHIN: Duration = Duration::from_secs(4);
+/// A step up after which no more than [`IDLE`] waits so much later proves the link; one that is taken back before has failed.
+const PROVED_AFTER: Duration = Duration::from_secs(4);
+/// With no more than this waiting, a link has had nothing to do in between: it carries more than it is given. Where more waits
+/// though it keeps up, the queue still grows, and slowly: no step up follows. The age of one picture and of its acknowledgement.
+const IDLE: Duration = Duration::from_millis(100);
 /// Much waits, and nothing has got through for so long: the link is gone and not slow, no bitrate would help it.
 const GONE: Duration = Duration::from_secs(1);
 /// Of what the link was measured to carry: the rest drains the queue within seconds.
 const SHARE: f64 = 0.75;
-/// One step up, of the full rate.
+/// One step up, of the full rate, and one from a rate that has proved the link better than it was.
 const STEP: f64 = 0.2;
+const LONG_STEP: f64 = 0.4;
+/// A rate is clearly more than what was measured when it is so many times that: a queue that grows by less is not seen in time.
+const CLEARLY: f64 = 1.15;
+/// From here, of the full rate, a step leads to all of it: what is left is worth no step of its own.
+const NEARLY: f64 = 0.9;
 /// Lowest picture, kbit/s: a face can still be told.
 const FLOOR_KBPS: u32 = 250;
 
@@ -46,9 +54,14 @@ pub struct Congestion {
     slowest: Option<usize>,
     /// When it was last looked whether to go down, and how much waited then.
     fell: Option<(Instant, Duration)>,
+    /// The last step up, until it has proved the link or failed.
     climbed: Option<Instant>,
     calm_since: Option<Instant>,
     patience: Duration,
+    /// What picture the slowest link carried at most when the rate was last lowered, kbit/s.
+    ceiling_kbps: f64,
+    /// The link has proved better than that.
+    better: bool,
     /// The last step down.
     step_down: Option<StepDown>,
 }
@@ -158,6 +171,8 @@ impl Congestion {
             climbed: None,
             calm_since: None,
             patience: CLIMB_AFTER,
+            ceiling_kbps: 0.0,
+            better: false,
             step_down: None,
         }
     }
@@ -254,12 +269,12 @@ impl Congestion {
         } else if queued < CLOSE {
             let since = *self.calm_since.get_or_insert(now);
             self.fell = None;
-            if self.climbed.is_some_and(|at| now.duration_since(at) >= FAILED_WITHIN) {
-                self.patience = CLIMB_AFTER;
-            }
-            let due = self.climbed.max(Some(since)).is_none_or(|at| now.duration_since(at) >= self.patience);
-            if self.kbps < self.full_kbps && due {
-                self.climb(now);
+            if queued <= IDLE {
+                self.prove(now);
+                let due = self.climbed.unwrap_or(since).max(since) + self.patience <= now;
+                if self.kbps < self.full_kbps && due {
+                    self.climb(now);
+                }
             }
         } else {
             self.calm_since = None;
@@ -267,7 +282,7 @@ impl Congestion {
     }
 
     fn fall(&mut self, now: Instant, link: usize) {
-        if self.climbed.is_some_and(|at| now.duration_since(at) < FAILED_WITHIN) {
+        if self.climbed.is_some() {
             self.patience = (self.patience * 2).min(CLIMB_LIMIT);
         }
         let lane = self.lanes.get(link);
@@ -275,6 +290,8 @@ impl Congestion {
         self.step_down = Some(StepDown { link, at: now, from: self.kbps });
         let carried = most.or_else(|| lane?.carried_kbps());
         let fits = carried.map_or(f64::from(self.kbps) * 0.7, |all| self.share(all));
+        self.better = false;
+        self.ceiling_kbps = carried.map_or(f64::from(self.kbps), |all| all - f64::from(self.audio_kbps));
         // Never up on the way down, and never less than a tenth.
         self.lower(fits.min(f64::from(self.kbps) * 0.9));
         self.climbed = None;
@@ -285,6 +302,7 @@ impl Congestion {
     fn correct(&mut self, link: usize) {
         let most = self.lanes.get(link).and_then(Lane::most_kbps);
         if let Some(most) = most.filter(|most| *most < f64::from(self.kbps + self.audio_kbps)) {
+            self.ceiling_kbps = most - f64::from(self.audio_kbps);
             self.lower(self.share(most).min(f64::from(self.kbps)));
         }
     }
@@ -298,13 +316,21 @@ impl Congestion {
         self.kbps = (kbps.max(0.0) as u32).clamp(FLOOR_KBPS.min(self.full_kbps), self.full_kbps);
     }
 
-    fn climb(&mut self, now: Instant) {
-        let step = (f64::from(self.full_kbps) * STEP) as u32;
-        self.kbps = (self.kbps + step.max(1)).min(self.full_kbps);
-        self.climbed = Some(now);
-        if self.kbps == self.full_kbps {
+    /// Next to nothing waits: for how long has the last step up lasted?
+    fn prove(&mut self, now: Instant) {
+        if self.climbed.is_some_and(|at| now.duration_since(at) >= PROVED_AFTER) {
+            self.climbed = None;
             self.patience = CLIMB_AFTER;
+            self.better |= f64::from(self.kbps) > self.ceiling_kbps * CLEARLY;
         }
+    }
+
+    fn climb(&mut self, now: Instant) {
+        let step = f64::from(self.full_kbps) * if self.better { LONG_STEP } else { STEP };
+        let longer = self.kbps + (step as u32).max(1);
+        let nearly = f64::from(longer) >= f64::from(self.full_kbps) * NEARLY;
+        self.kbps = if nearly { self.full_kbps } else { longer };
+        self.climbed = Some(now);
     }
 }
 
@@ -371,8 +397,12 @@ mod tests {
 
         /// Runs for `seconds` over a link of `link_kbps`; the farthest it was behind and the rate at the end.
         fn run(&mut self, seconds: u32, link_kbps: f64) -> (Duration, u32) {
+            self.run_tenths(seconds * 10, link_kbps)
+        }
+
+        fn run_tenths(&mut self, tenths: u32, link_kbps: f64) -> (Duration, u32) {
             let mut farthest = Duration::ZERO;
-            for _ in 0..seconds * 100 {
+            for _ in 0..tenths * 10 {
                 self.tick += 1;
                 self.pipe.push_back(self.congestion.kbps());
                 let rate = f64::from(self.pipe.pop_front().unwrap_or(0) + 128);
@@ -429,6 +459,35 @@ mod tests {
         assert!((250..=530).contains(&kbps), "settled at {kbps}");
         let (_, kbps) = link.run(20, 6000.0);
         assert_eq!(kbps, 2500, "the full rate is back within 20 s");
+    }
+
+    /// However long it was slow, and whatever step it had just tried.
+    #[test]
+    fn the_full_rate_is_back_in_time_from_wherever_it_was() {
+        for share in [0.15, 0.25, 0.4, 0.6, 0.8] {
+            for tenths in 40..200 {
+                let mut link = Simulated::new(0);
+                link.run(5, 6000.0);
+                link.run_tenths(tenths, 2628.0 * share);
+                let mut again = 0;
+                while link.congestion.kbps() < 2500 && again < 300 {
+                    link.run_tenths(1, 6000.0);
+                    again += 1;
+                }
+                assert!(again <= 150, "{again} tenths of a second after {tenths} at {share}");
+            }
+        }
+    }
+
+    /// A link that nearly carries the step that is tried fills slowly.
+    #[test]
+    fn no_step_follows_while_the_queue_still_grows() {
+        for kbps in (800..2600).step_by(50) {
+            let mut link = Simulated::new(0);
+            link.run(30, f64::from(kbps));
+            let (farthest, _) = link.run(120, f64::from(kbps));
+            assert!(farthest <= Duration::from_millis(1000), "{farthest:?} behind on a link of {kbps} kbit/s");
+        }
     }
 
     #[test]

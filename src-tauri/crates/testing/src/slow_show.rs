@@ -118,9 +118,13 @@ pub fn run(link: &SlowLink) -> anyhow::Result<Outcome> {
     let mark = show.mark();
     link.set_kbit(None)?;
     let mended = Instant::now();
-    let back = watch(&show, mended, 24)?;
+    let full_again_s = show.wait_from(mark, "the full picture", LIMIT, |line| {
+        let full = line.value["type"] == "stats" && percent(&line.value) >= 100;
+        full.then(|| line.at.saturating_duration_since(mended).as_secs_f64())
+    })?;
     show.wait_health(mark, "picture_restored", LIMIT)?;
-    let full_again_s = back.iter().find(|(_, f)| percent(f) >= 100).map_or(f64::INFINITY, |(at, _)| *at);
+    // What is encoded follows about a second later, and the rate control of the encoder needs some more.
+    let back = watch(&show, mended, 6)?;
 
     let finished = show.end(LIMIT)?;
     ensure!(finished.status == Some(0), "{}", finished.log);
@@ -131,7 +135,7 @@ pub fn run(link: &SlowLink) -> anyhow::Result<Outcome> {
     Ok(Outcome {
         slow,
         full_again_s,
-        rate_again: mean_kbps(&back[back.len() - 3..]) / free,
+        rate_again: mean_kbps(&back[3..]) / free,
         dropped: summary["frames_dropped"].as_u64().context("dropped")?,
         missing: encoded.saturating_sub(arrived.video.packets.len() as u64),
         sound_gap_s: arrived.audio.longest_gap_s(),
