@@ -29,6 +29,11 @@ const HELD: Duration = Duration::from_secs(120);
 const HELD_RETRY: Duration = Duration::from_secs(1);
 /// A session shorter than this ended by the server's will: do not hammer it.
 const SHORT: Duration = Duration::from_secs(5);
+/// Times in a row that the server hangs up before that is a no. Some platforms answer a bad key so.
+const KEY_HANG_UPS: u32 = 3;
+const HANG_UPS: u32 = 6;
+/// Connections in a row that are closed without a word before that is told: 3 s in which a server may still be starting.
+const STARTING: u32 = 6;
 /// Figures and health are looked at this often.
 const LOOK_EACH: Duration = Duration::from_millis(100);
 
@@ -108,8 +113,10 @@ pub(super) struct Link<E, K> {
     held: Held,
     /// Connections in a row that were taken and not answered, after it had accepted.
     silences: u32,
-    /// Times in a row that the server hung up without a word.
+    /// Times that the server answered and hung up, until it accepts.
     hang_ups: u32,
+    /// Connections in a row that were closed without a word.
+    unanswered: u32,
     slow: Slow,
 }
 
@@ -138,6 +145,7 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
             held: Held::default(),
             silences: 0,
             hang_ups: 0,
+            unanswered: 0,
             slow: Slow::default(),
             target,
             config,
@@ -190,10 +198,13 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
                     // wants to be paid first): it has not answered, so this is looked for at the same pace as a host that is
                     // not there.
                     let known = self.was_accepted();
-                    let no_answer = known && matches!(opened, Opened::HungUp(Stage::Handshake) | Opened::TimedOut | Opened::NotTrusted);
+                    let nobody = matches!(opened, Opened::NobodyBehind);
+                    let stranger = matches!(opened, Opened::HungUp(Stage::Handshake) | Opened::TimedOut | Opened::NotTrusted);
+                    let no_answer = nobody || known && stranger;
                     if no_answer {
                         self.held.interrupt();
                     }
+                    self.unanswered = if nobody { self.unanswered + 1 } else { 0 };
                     let stage = match opened {
                         Opened::Live(live) => Ok(live),
                         Opened::Stop => return None,
@@ -203,15 +214,22 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
                         }
                         Opened::NotTrusted => Err(Some(NOT_TRUSTED.to_owned())),
                         Opened::Refused(status) => Err(Some(status)),
-                        Opened::HungUp(stage) => {
-                            self.hang_ups += 1;
-                            // Some platforms answer a bad key by closing: three times just then is a no.
-                            let most = if stage >= Stage::Publish { 3 } else { 6 };
-                            let enough = self.hang_ups >= most;
-                            if known && enough {
+                        Opened::NobodyBehind => {
+                            if self.unanswered >= STARTING {
                                 self.tell_unreachable(true);
                             }
-                            Err((!known && enough).then(|| CLOSED.to_owned()))
+                            Err(None)
+                        }
+                        Opened::HungUp(stage) => {
+                            self.hang_ups += 1;
+                            let of_the_key = stage >= Stage::Publish;
+                            let enough = self.hang_ups >= if of_the_key { KEY_HANG_UPS } else { HANG_UPS };
+                            if known && enough && !of_the_key {
+                                self.tell_unreachable(true);
+                            }
+                            // One that had accepted the key and closes on hearing it again holds the old connection, or no
+                            // longer wants it: both are refusals.
+                            Err((enough && (!known || of_the_key)).then(|| CLOSED.to_owned()))
                         }
                         Opened::TimedOut => {
                             self.tell_unreachable(true);

@@ -37,6 +37,8 @@ pub(super) enum Opened {
     Refused(String),
     /// The server closed, or does not speak RTMP, at this stage.
     HungUp(Stage),
+    /// What took the connection closed it without a word: a balancer before a server that is not there.
+    NobodyBehind,
     TimedOut,
     NotTrusted,
     Stop,
@@ -110,7 +112,7 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
         let live = session.and_then(|session| Ok(Live::new(Wire::new(stream, &self.target)?, session)));
         let mut live = match live {
             Ok(live) => live,
-            Err(trouble) => return self.failed(&trouble, Stage::Handshake),
+            Err(trouble) => return self.failed(&trouble, Stage::Handshake, 0),
         };
         loop {
             if self.shared.stopping().is_some() {
@@ -126,7 +128,7 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
                 Ok(Some(News::Live)) => return Opened::Live(Box::new(live)),
                 Ok(Some(News::Refused(status))) => return Opened::Refused(status),
                 Ok(None) => {}
-                Err(trouble) => return self.failed(&trouble, live.session.stage()),
+                Err(trouble) => return self.failed(&trouble, live.session.stage(), live.wire.heard()),
             }
             if live.wire.heard() != heard {
                 (heard, heard_at) = (live.wire.heard(), Instant::now());
@@ -135,12 +137,12 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
                 self.ask_ahead();
             }
             if let Err(error) = live.send() {
-                return self.failed(&error.into(), live.session.stage());
+                return self.failed(&error.into(), live.session.stage(), live.wire.heard());
             }
             self.feed.absorb(Duration::ZERO);
             self.figure(|_| {});
             if let Err(error) = wait(&[(live.wire.stream(), live.wants_write())], TURN) {
-                return self.failed(&error.into(), live.session.stage());
+                return self.failed(&error.into(), live.session.stage(), live.wire.heard());
             }
         }
     }
@@ -154,7 +156,8 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
         }
     }
 
-    fn failed(&self, trouble: &Trouble, stage: Stage) -> Opened {
+    /// `heard`: bytes that came from the server.
+    fn failed(&self, trouble: &Trouble, stage: Stage, heard: u64) -> Opened {
         let host = self.target.host();
         match trouble {
             Trouble::Io(error) if is_distrust(error) => {
@@ -164,6 +167,6 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
             Trouble::Io(error) => tracing::info!(host, ?stage, %error, "server hung up"),
             Trouble::Protocol(error) => tracing::info!(host, ?stage, %error, "server not understood"),
         }
-        Opened::HungUp(stage)
+        if heard == 0 { Opened::NobodyBehind } else { Opened::HungUp(stage) }
     }
 }

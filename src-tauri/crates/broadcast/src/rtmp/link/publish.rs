@@ -11,8 +11,13 @@ use std::time::{Duration, Instant};
 
 /// Longest wait for a packet: pictures come more often, and with each the server's words are read too.
 const QUIET: Duration = Duration::from_millis(50);
-/// Bytes wait and none is acknowledged for this long: the peer or the link is gone.
+/// Bytes wait and none is acknowledged for this long: the peer or the link is gone. Less for a peer that no longer reads, so that
+/// it is noticed within [`NOTICED`]; a session is kept all the same, in case that it moves again.
 const STUCK: Duration = Duration::from_millis(3500);
+const STUCK_LEAST: Duration = Duration::from_secs(2);
+const NOTICED: Duration = Duration::from_millis(4700);
+/// What the system of a peer that no longer reads goes on acknowledging: its receive buffer.
+const PEER_BUFFER: u32 = 256 << 10;
 /// As [`AGE`] for the first session: nothing of the show is left out.
 const FIRST_AGE: Duration = Duration::from_millis(2500);
 /// This much waiting is slow; well below it for a while is not. The way there does not count: no network is too slow for being far.
@@ -27,6 +32,12 @@ pub(super) enum Ended {
     Stuck(Box<Live>),
     Refused(String),
     Stop(Box<Live>, Instant),
+}
+
+/// For a stream of this rate, kbit/s. One so slow that its peer's buffer takes longer to fill is noticed that much later.
+fn stuck_after(kbps: u32) -> Duration {
+    let filling = Duration::from_secs_f64(f64::from(PEER_BUFFER) * 8.0 / 1000.0 / f64::from(kbps.max(1)));
+    NOTICED.saturating_sub(filling).clamp(STUCK_LEAST, STUCK)
 }
 
 #[derive(Default)]
@@ -53,6 +64,7 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
         let (mut given, mut on_air) = (revived, revived);
         let mut looked = Instant::now();
         live.quiet_since = looked;
+        let stuck = stuck_after(self.config.video.kbps + self.config.audio.kbps);
         // What was told stays so until it is answered.
         self.slow = Slow { dropped: u64::MAX, told: self.slow.told, ..Slow::default() };
         loop {
@@ -96,7 +108,7 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
                 failpoint!("rtmp.look");
                 live.progress();
                 self.look(&mut live);
-                if live.quiet_since.elapsed() >= STUCK {
+                if live.quiet_since.elapsed() >= stuck {
                     return Ended::Stuck(live);
                 }
             }
@@ -187,5 +199,20 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
             f.bytes_sent += sent;
             (f.behind, f.way) = (Duration::ZERO, Duration::ZERO);
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_stream_fills_the_buffer_of_its_peer_slowly() {
+        let noticed = |kbps: u32| stuck_after(kbps) + Duration::from_millis(u64::from(PEER_BUFFER * 8 / kbps));
+        assert_eq!(stuck_after(2628), STUCK);
+        for kbps in [780, 928, 1400, 1728, 2628, 6000] {
+            assert!(noticed(kbps) <= Duration::from_millis(4800), "{:?} at {kbps} kbit/s", noticed(kbps));
+        }
+        assert_eq!([stuck_after(300), stuck_after(0)], [STUCK_LEAST; 2]);
     }
 }
