@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -134,6 +134,12 @@ impl RecordingSink {
     #[must_use]
     pub fn disk_minutes(&self) -> Option<u64> {
         Some(self.minutes.load(Ordering::Relaxed)).filter(|m| *m != UNKNOWN)
+    }
+
+    /// How much waits for the disk. Pictures are lost when it is 30 s.
+    #[must_use]
+    pub fn waiting(&self) -> Duration {
+        self.queue.span()
     }
 
     /// How often its thread crashed, and went on in the next part, since this was last asked.
@@ -292,6 +298,9 @@ impl<F: Fn(FileEvent)> Recorder<F> {
     }
 
     fn write_after(&mut self, init: Option<Vec<u8>>, fragment: &Fragment) -> io::Result<()> {
+        if let Some(error) = self.syncer.take_failure() {
+            return Err(error);
+        }
         let room = self.syncer.room();
         if room.is_some_and(|r| r.usable < fragment.bytes.len() as u64) {
             return Err(io::ErrorKind::StorageFull.into());
@@ -373,13 +382,14 @@ struct Syncer {
 
 struct Synced {
     written: AtomicU64,
-    failing: AtomicBool,
+    /// Why what was written is not on the disk, until the writer has taken notice.
+    failure: Mutex<Option<io::Error>>,
     room: Mutex<Option<Room>>,
 }
 
 impl Syncer {
     fn start(file: Arc<File>, folder: PathBuf, room: Option<Room>) -> io::Result<Self> {
-        let shared = Arc::new(Synced { written: AtomicU64::new(0), failing: AtomicBool::new(false), room: Mutex::new(room) });
+        let shared = Arc::new(Synced { written: AtomicU64::new(0), failure: Mutex::default(), room: Mutex::new(room) });
         let (wake, woken) = channel();
         let mine = Arc::clone(&shared);
         let thread = spawn_thread("record-sync", move || mine.run(&file, &folder, &woken))?;
@@ -388,6 +398,11 @@ impl Syncer {
 
     fn written(&self, bytes: u64) {
         self.shared.written.store(bytes, Ordering::Relaxed);
+    }
+
+    /// What is written goes to memory first: that the disk does not take it is seen here and nowhere else.
+    fn take_failure(&self) -> Option<io::Error> {
+        self.shared.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn room(&self) -> Option<Room> {
@@ -409,11 +424,9 @@ impl Synced {
             let written = self.written.load(Ordering::Relaxed);
             if written != synced {
                 synced = written;
-                // A failing sync is the writer's to notice by its own writes; here it is said once.
-                if let Err(error) = file.sync_data()
-                    && !self.failing.swap(true, Ordering::Relaxed)
-                {
+                if let Err(error) = file.sync_data() {
                     tracing::warn!(%error, "recording not synced to the disk");
+                    *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 }
             }
             if let Ok(room) = Room::of(folder) {
@@ -481,4 +494,34 @@ fn make_plain(path: &Path) -> io::Result<()> {
     })?;
     replace::sync_folder(folder(path));
     Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::fd::OwnedFd;
+    use std::time::Instant;
+
+    /// Hang guard: it looks each two seconds.
+    const LIMIT: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn what_the_disk_does_not_take_is_told_to_the_writer_once() -> io::Result<()> {
+        // Takes what is written and cannot be synced.
+        let (_reader, writer) = io::pipe()?;
+        let mut syncer = Syncer::start(Arc::new(File::from(OwnedFd::from(writer))), std::env::temp_dir(), None)?;
+        assert!(syncer.take_failure().is_none(), "nothing was written yet");
+        syncer.written(1);
+        let begun = Instant::now();
+        let failure = loop {
+            match syncer.take_failure() {
+                None if begun.elapsed() < LIMIT => std::thread::sleep(Duration::from_millis(10)),
+                found => break found,
+            }
+        };
+        assert!(failure.is_some_and(|e| !is_full(&e)));
+        assert!(syncer.take_failure().is_none());
+        syncer.stop();
+        Ok(())
+    }
 }

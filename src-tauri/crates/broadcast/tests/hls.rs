@@ -37,6 +37,14 @@ fn push(sink: &HlsSink, seconds: f64) {
     }
 }
 
+fn push_between(sink: &HlsSink, from: f64, to: f64) {
+    for (_, packet) in SHOW.packets(to) {
+        if packet.pts.0 as f64 / 1e9 >= from {
+            sink.push(packet);
+        }
+    }
+}
+
 fn list(dir: &Path) -> String {
     fs::read_to_string(dir.join("stream.m3u8")).unwrap_or_default()
 }
@@ -292,13 +300,7 @@ fn a_full_disk_costs_segments_and_never_the_list() {
     let ballast = dir.join("ballast");
     let mut filling = fs::File::create(&ballast).unwrap();
     while std::io::Write::write(&mut filling, &[7; 4096]).is_ok_and(|n| n > 0) {}
-    let later = |from: f64, to: f64| {
-        for (_, packet) in SHOW.packets(to) {
-            if packet.pts.0 as f64 / 1e9 >= from {
-                sink.push(packet);
-            }
-        }
-    };
+    let later = |from, to| push_between(&sink, from, to);
     later(4.6, 8.6);
     assert_eq!(events.recv_timeout(LIMIT), Ok(FileEvent::Started));
     assert_eq!(events.recv_timeout(LIMIT), Ok(FileEvent::DiskFull));
@@ -311,4 +313,40 @@ fn a_full_disk_costs_segments_and_never_the_list() {
     after.assert_follows(&before);
     sink.finish(LIMIT);
     assert_valid(&dir, &list(&dir));
+}
+
+/// The viewers of the local shop have no other picture.
+#[test]
+fn a_folder_that_is_taken_away_costs_what_is_not_written_and_not_the_stream() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("live");
+    let (sink, events) = start(&dir, EPOCH);
+    push(&sink, 4.6);
+    assert_eq!(events.recv_timeout(LIMIT), Ok(FileEvent::Started));
+    wait_for("a part", LIMIT, || has_part(&list(&dir), "part-3-0.m4s").then_some(()));
+    fs::remove_dir_all(&dir).unwrap();
+    push_between(&sink, 4.6, 9.6);
+    wait_for("a new list", LIMIT, || dir.join("stream.m3u8").is_file().then_some(()));
+    assert!(events.try_recv().is_err(), "a moment is nobody's business");
+
+    // What stands in its place is not ours to remove.
+    fs::remove_dir_all(&dir).unwrap();
+    fs::write(&dir, "in the way").unwrap();
+    let in_turn = |from: u32, to: u32| {
+        for second in (from..to).step_by(4) {
+            push_between(&sink, f64::from(second) + 0.6, f64::from((second + 4).min(to)) + 0.6);
+            wait_for("room in memory", LIMIT, || (sink.waiting() < Duration::from_secs(2)).then_some(()));
+        }
+    };
+    in_turn(9, 28);
+    assert!(matches!(events.recv_timeout(LIMIT), Ok(FileEvent::Failed { .. })));
+    assert!(events.try_recv().is_err(), "told once");
+    fs::remove_file(&dir).unwrap();
+    in_turn(28, 38);
+    assert_eq!(events.recv_timeout(LIMIT), Ok(FileEvent::Started), "back by itself");
+    // Until nothing of what is lost is listed any more.
+    in_turn(38, 56);
+    sink.finish(LIMIT);
+    let after = assert_valid(&dir, &list(&dir));
+    assert!(after.segments.iter().all(|s| !s.discontinuity), "the seam has left with what was before it");
 }

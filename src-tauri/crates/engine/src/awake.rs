@@ -31,6 +31,7 @@ impl Awake {
             // Whoever speaks to the system's services for us may panic when they go away. That ends this thread only.
             if catch_unwind(AssertUnwindSafe(|| stay_awake(&hub, &over))).is_err() {
                 tracing::warn!("the machine is no longer kept awake");
+                hub.health(Health::new(HealthCode::NotKeptAwake));
             }
         });
         match thread {
@@ -46,6 +47,9 @@ impl Awake {
 fn stay_awake(hub: &Hub, over: &Receiver<()>) {
     // One by one: a desktop without the one may have the other.
     let held = [hold("sleep", |b| b.sleep(true)), hold("idle", |b| b.idle(true)), hold("display", |b| b.display(true))];
+    if may_fall_asleep(held.each_ref().map(Option::is_some)) {
+        hub.health(Health::new(HealthCode::NotKeptAwake));
+    }
     let mut power = Power::default();
     loop {
         let news = read_battery().and_then(|reading| power.look(reading));
@@ -57,6 +61,16 @@ fn stay_awake(hub: &Hub, over: &Receiver<()>) {
         }
     }
     drop(held);
+}
+
+/// Sleep, idleness and the display: is each held off? A display that is lit keeps nobody awake.
+fn may_fall_asleep([sleep, idle, _]: [bool; 3]) -> bool {
+    !sleep && !idle && has_who_sends_to_sleep()
+}
+
+/// Without a system bus there is no service that would.
+fn has_who_sends_to_sleep() -> bool {
+    !cfg!(target_os = "linux") || std::path::Path::new("/run/dbus/system_bus_socket").exists()
 }
 
 fn hold(what: &str, choose: impl FnOnce(&mut keepawake::Builder) -> &mut keepawake::Builder) -> Option<KeepAwake> {
@@ -137,6 +151,13 @@ mod tests {
         assert_eq!(told(&mut power, true, 11, None), None);
         assert_eq!(told(&mut power, true, 10, None), Some(HealthCode::BatteryLow), "what was said is no longer true");
         assert_eq!(told(&mut power, true, 4, None), Some(HealthCode::BatteryLow), "nor then");
+    }
+
+    #[test]
+    fn that_nothing_keeps_it_awake_is_told_where_something_sends_it_to_sleep() {
+        let told = [[true, true, true], [true, false, false], [false, true, false]].map(may_fall_asleep);
+        assert_eq!(told, [false; 3]);
+        assert_eq!(may_fall_asleep([false, false, true]), has_who_sends_to_sleep());
     }
 
     #[test]

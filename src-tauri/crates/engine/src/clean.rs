@@ -8,7 +8,7 @@ use crate::hub::Hub;
 use crate::progress::Beside;
 use crate::protocol::Recording;
 use crate::relay::{PictureEncoder, Relay};
-use crate::show::{FILE_LIMIT, FLUSH_LIMIT};
+use crate::show::{FILE_LIMIT, FLUSH_LIMIT, share};
 use crate::sound::Done;
 use stallcast_broadcast::{FileEvent, RecordError, RecordingSink};
 use stallcast_libav::{LibavError, VideoEncoder, VideoSettings, X264_LIGHT};
@@ -74,7 +74,7 @@ impl Running {
 impl CleanFeed {
     /// `settings` are the show's, before its destinations have limited them.
     pub(crate) fn new(settings: VideoSettings, audio: AudioConfig, feed: &Feed, show: &Outlets, finishing: Finishing, hub: Hub) -> Self {
-        let settings = VideoSettings { kbps: settings.kbps / 100 * RATE_PERCENT, keyframe_s: 2, low_latency: false, ..settings };
+        let settings = VideoSettings { kbps: share(settings.kbps, RATE_PERCENT), keyframe_s: 2, low_latency: false, ..settings };
         Self {
             settings,
             audio,

@@ -33,7 +33,7 @@ pub(crate) enum Subject {
 fn subject(code: HealthCode) -> Option<(Subject, bool)> {
     use HealthCode as H;
     Some(match code {
-        H::CameraLost => (Subject::Camera, true),
+        H::CameraLost | H::SourcesSpared => (Subject::Camera, true),
         H::CameraBack => (Subject::Camera, false),
         H::MicLost => (Subject::Mic, true),
         H::MicBack => (Subject::Mic, false),
@@ -46,10 +46,13 @@ fn subject(code: HealthCode) -> Option<(Subject, bool)> {
         H::DiskLow | H::DiskSaving => (Subject::Show("disk"), true),
         H::DiskEnough => (Subject::Show("disk"), false),
         H::RecordingStopped | H::RecordingFailed => (Subject::Show("recording"), true),
+        H::RecordingBehind => (Subject::Show("recording_speed"), true),
+        H::RecordingCaughtUp => (Subject::Show("recording_speed"), false),
         H::CleanFeedStopped | H::CleanFeedFailed => (Subject::Show("clean_feed"), true),
         H::ViewersLost => (Subject::Show("viewers"), true),
         H::OnBattery | H::BatteryLow => (Subject::Show("power"), true),
         H::PowerBack => (Subject::Show("power"), false),
+        H::NotKeptAwake => (Subject::Show("awake"), true),
         _ => return None,
     })
 }

@@ -37,6 +37,10 @@ pub enum HealthCode {
     RecordingStopped,
     /// `path`, `reason`: the recording could not be written.
     RecordingFailed,
+    /// `path`: the disk takes the recording more slowly than it comes; what does not fit in memory any more will be missing in it.
+    RecordingBehind,
+    /// It takes it as it comes again.
+    RecordingCaughtUp,
     /// `path`: the room on the disk is left to the recording; the clean feed so far is kept.
     CleanFeedStopped,
     /// `path`, `reason`: the clean feed could not be written; show and recording go on.
@@ -61,6 +65,8 @@ pub enum HealthCode {
     BatteryLow,
     /// The power supply is back.
     PowerBack,
+    /// The system refuses to keep the machine awake: it may fall asleep in the midst of the show.
+    NotKeptAwake,
     /// The encoder cannot keep up; frames are skipped.
     EncoderBehind,
     /// The machine cannot compose, or decode a file, in time; frames are late.
@@ -69,6 +75,8 @@ pub enum HealthCode {
     PartRestarted,
     /// The media process died and was started again; `gap_ms` without a picture.
     EngineRestarted,
+    /// The media process crashed again and again: the new one goes on with the show and did not open its sources.
+    SourcesSpared,
     /// The media process died, and the new one could not take up the show: it is over.
     ShowLost,
     /// The show ended while this program stood still and could not be told.

@@ -52,7 +52,7 @@ impl HealthBoard {
         // One host may be pushed to twice.
         let link = |kind: &str| subject(kind, if health.params.contains_key("id") { "id" } else { "host" });
         let (level, subject) = match health.code {
-            H::CameraLost => (Level::Bad, "camera".to_owned()),
+            H::CameraLost | H::SourcesSpared => (Level::Bad, "camera".to_owned()),
             H::CameraBack => (Level::Good, "camera".to_owned()),
             H::MicLost => (Level::Bad, "mic".to_owned()),
             H::MicLate => (Level::Warn, "mic_late".to_owned()),
@@ -64,6 +64,8 @@ impl HealthBoard {
             H::PictureLowered => (Level::Lasting, "rate".to_owned()),
             H::PictureRestored => (Level::Good, "rate".to_owned()),
             H::RecordingStopped | H::RecordingFailed => (Level::Bad, "recording".to_owned()),
+            H::RecordingBehind => (Level::Lasting, "recording_speed".to_owned()),
+            H::RecordingCaughtUp => (Level::Good, "recording_speed".to_owned()),
             H::CleanFeedStopped | H::CleanFeedFailed => (Level::Bad, "clean_feed".to_owned()),
             H::ViewersLost => (Level::Bad, "viewers".to_owned()),
             H::DiskLow | H::DiskSaving => (Level::Lasting, "disk".to_owned()),
@@ -71,6 +73,7 @@ impl HealthBoard {
             H::OnBattery => (Level::Lasting, "power".to_owned()),
             H::BatteryLow => (Level::Bad, "power".to_owned()),
             H::PowerBack => (Level::Good, "power".to_owned()),
+            H::NotKeptAwake => (Level::Lasting, "awake".to_owned()),
             H::RecordingRepaired => (Level::Good, subject("repaired", "name")),
             H::EncoderBehind => (Level::Warn, "encoder".to_owned()),
             H::EncoderReplaced | H::EncoderHung => (Level::Warn, "encoder_kind".to_owned()),
@@ -197,14 +200,14 @@ impl HealthBoard {
         let over = |subject: &str| {
             subject.starts_with("link:")
                 || subject.starts_with("slow:")
-                || matches!(subject, "recording" | "clean_feed" | "viewers" | "power" | "rate" | "disk")
+                || matches!(subject, "recording" | "recording_speed" | "clean_feed" | "viewers" | "power" | "awake" | "rate" | "disk")
         };
         self.entries.retain(|e| !over(&e.subject));
     }
 
     /// Forgets what the media process that is gone told of devices, rates and power: the next one tells its own.
     pub fn engine_restarted(&mut self) {
-        self.close(|subject| matches!(subject, "camera" | "mic" | "rate" | "disk" | "power") || subject.starts_with("slow:"));
+        self.close(|subject| matches!(subject, "camera" | "mic" | "rate" | "disk" | "recording_speed" | "power" | "awake") || subject.starts_with("slow:"));
     }
 
     /// Keeps what is said true: figures move after a word was told, and a link that is over is not slow.
@@ -237,6 +240,7 @@ impl HealthBoard {
             "camera" => camera,
             "mic" | "mic_late" => mic,
             "recording" => recording,
+            "recording_speed" => recording || unrecorded,
             "clean_feed" => clean_feed,
             "viewers" => viewers,
             "disk" => unrecorded,

@@ -704,7 +704,7 @@ export const en: Record<TextKey, string> = {
   'error.refused': 'The platform did not accept it. Look there and send it again.',
   'error.unknown': 'That did not work. Try again.',
 
-  'health.camera_lost': 'The camera {device} stopped; its last picture stays. Plug it in again.',
+  'health.camera_lost': 'The camera {device} stopped; viewers see “Camera interrupted”. Plug it in again.',
   'health.camera_back': 'The camera {device} is back; nothing to do.',
   'health.mic_lost': 'The microphone {device} stopped; viewers cannot hear you. Check the plug.',
   'health.mic_late': 'The sound of the microphone {device} comes too late: viewers cannot hear you. Use another one, or one with a cable.',
@@ -732,9 +732,14 @@ export const en: Record<TextKey, string> = {
   'health.database_restored': 'The database was damaged; a copy from {minutes} minutes ago took its place and later orders are read again. Check the disk.',
   'health.database_renewed': 'The database was damaged and there was no copy, so it begins anew. Products and orders are read again; enter your destinations once more.',
   'health.recording_failed': 'The recording cannot be written. Check the disk; the show goes on.',
+  'health.recording_behind': 'The disk is too slow for the recording, which will lack pictures if it lasts; the show goes on. Close what uses the disk, or record to another one.',
+  'health.recording_caught_up': 'The recording is written in time again; nothing to do.',
   'health.disk_low': 'Room for {minutes} min of recording. The show goes on; free some space.',
   'health.on_battery': 'The computer runs on its battery, {percent} % left. Plug it in.',
   'health.battery_low': 'Only {percent} % of the battery is left. Plug in now, or the show will break off.',
+  'health.not_kept_awake': 'The system did not agree to stay awake: this computer may fall asleep in the show. Change that in the system settings: no automatic sleep.',
+  'health.sources_spared':
+    'The media process failed again and again, so camera and microphone were left out; viewers see “Camera interrupted”. Choose another camera, or plug this one in again and choose it.',
   'health.power_back': 'The power supply is back; nothing to do.',
   'health.disk_saving': 'Room for {minutes} min of recording: quality was lowered to {percent} % by itself so that it lasts. Free some space.',
   'health.disk_enough': 'There is room for the recording again; nothing to do.',

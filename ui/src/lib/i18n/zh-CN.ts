@@ -717,7 +717,7 @@ export const zhCN = {
   'error.unknown': '没有做成。再试一次。',
 
   // News of the machinery, by code
-  'health.camera_lost': '摄像头 {device} 掉线了，画面停在最后一帧。重新插一下。',
+  'health.camera_lost': '摄像头 {device} 掉线了，观众看到的是“镜头暂时断开”。重新插一下。',
   'health.camera_back': '摄像头 {device} 恢复了，不用操作。',
   'health.mic_lost': '麦克风 {device} 没有声音了，观众听不到你。检查插头。',
   'health.mic_late': '麦克风 {device} 的声音来得太晚，观众听不到你。换一个麦克风，或用有线的。',
@@ -745,9 +745,13 @@ export const zhCN = {
   'health.database_restored': '数据库坏了，已换上 {minutes} 分钟前的备份，之后的订单正从店铺重新读。坏文件留着，检查磁盘。',
   'health.database_renewed': '数据库坏了又没有备份，已重新开始。商品和订单正从店铺重新读，推流地址要再填一次。',
   'health.recording_failed': '录像写不下去了。检查磁盘，直播不受影响。',
+  'health.recording_behind': '磁盘太慢，录像来不及写，再慢会缺画面，直播照常。关掉占用磁盘的程序，或换个磁盘录。',
+  'health.recording_caught_up': '录像写得上了，不用操作。',
   'health.disk_low': '还能录 {minutes} 分钟。直播不受影响，腾点空间。',
   'health.on_battery': '电脑在用电池，还有 {percent}%。插上电源。',
   'health.battery_low': '电池只剩 {percent}%，撑不了多久。马上插上电源，否则直播会断。',
+  'health.not_kept_awake': '系统没有答应保持唤醒，直播时电脑可能睡着。到系统设置里关掉自动睡眠。',
+  'health.sources_spared': '画面进程连着出错，没有打开摄像头和麦克风，观众看到的是“镜头暂时断开”。换一个摄像头，或重新插一下再选它。',
   'health.power_back': '电源已接上，不用操作。',
   'health.disk_saving': '还能录 {minutes} 分钟，画质已自动降到 {percent}%，好多录一会儿。腾点空间。',
   'health.disk_enough': '录像空间够了，不用操作。',

@@ -99,10 +99,14 @@ impl Folder {
             return Ok(false);
         }
         let written = self.write(init, fragment);
-        if written.is_err() {
+        if let Err(error) = &written {
             // What comes next does not follow what is listed.
             self.seam = true;
             self.skipping = !fragment.closes;
+            if error.kind() == io::ErrorKind::NotFound && fs::create_dir_all(&self.dir).is_ok() {
+                // Somebody cleared it away, the init segment with it.
+                self.init = None;
+            }
         }
         self.sweep();
         written

@@ -25,7 +25,7 @@ const QUEUE: Duration = Duration::from_secs(10);
 const QUEUE_BYTES: usize = 32 << 20;
 /// Longest wait of the writer for a packet.
 const PATIENCE: Duration = Duration::from_millis(250);
-/// Segments in a row with a part that could not be written, for another reason than a full disk, before giving up.
+/// Segments in a row with a part that could not be written, for another reason than a full disk, before that is told.
 const PATIENT_FOR: u32 = 5;
 
 /// Writes the show as HLS into one folder.
@@ -67,6 +67,12 @@ impl HlsSink {
     /// Adds a packet. Never blocks; any thread.
     pub fn push(&self, packet: Arc<Packet>) {
         self.queue.push(packet);
+    }
+
+    /// How much waits for the disk. Pictures are lost when it is 10 s.
+    #[must_use]
+    pub fn waiting(&self) -> Duration {
+        self.queue.span()
     }
 
     /// How often its thread crashed, and went on behind a seam, since this was last asked.
@@ -169,19 +175,20 @@ impl<F: Fn(FileEvent)> Packager<F> {
                     (self.on_event)(FileEvent::Started);
                 }
             }
+            // The window is small and moves on: when it can be written again, so is the stream. The viewers have no other.
             Err(error) if is_full(&error) => {
-                // The window is small and moves on: when there is room again, so is the stream.
                 if std::mem::replace(&mut self.healthy, false) || self.failures == 0 {
                     tracing::warn!(%error, "no room for HLS");
                     (self.on_event)(FileEvent::DiskFull);
                 }
-                self.failures = 1;
+                self.failures = self.failures.max(1);
             }
             Err(error) => {
                 tracing::warn!(%error, "part not written");
-                self.failures += 1;
-                if self.failures > PATIENT_FOR {
-                    return Err(error);
+                self.failures = self.failures.saturating_add(1);
+                if self.failures == PATIENT_FOR + 1 {
+                    self.healthy = false;
+                    (self.on_event)(FileEvent::Failed { reason: error.to_string() });
                 }
             }
         }

@@ -7,6 +7,7 @@ mod news;
 mod rate;
 
 pub(crate) use ending::{FILE_LIMIT, FLUSH_LIMIT};
+pub(crate) use rate::share;
 
 use crate::awake::Awake;
 use crate::clean::CleanFeed;
@@ -20,6 +21,7 @@ use crate::program::Program;
 use crate::protocol::{Configuration, Failure, GoLive, LinkState, LinkStatus, Recording};
 use crate::relay::Relay;
 use crate::sound::{Done, Sound, SoundShow};
+use files::Disk;
 use news::{NEWS, News, Origin, Teller};
 use rate::Lowered;
 use secrecy::ExposeSecret;
@@ -93,6 +95,8 @@ pub(crate) struct Show {
     clean: CleanFeed,
     finishing: Finishing,
     disk_full: bool,
+    recording_disk: Disk,
+    viewers_disk: Disk,
     hls: bool,
     decider: Decider,
     /// When it went live, ms UTC, and from when on its time counts: the two differ where it went live in a process before this.
@@ -165,6 +169,8 @@ impl Show {
             clean,
             finishing,
             disk_full: false,
+            recording_disk: Disk::default(),
+            viewers_disk: Disk::default(),
             hls: false,
             decider,
             live_since: go.live_since_ms.map(|ms| (ms, Instant::now())),
@@ -265,6 +271,7 @@ impl Show {
             link.accepted |= matches!(figures.phase, LinkPhase::Publishing | LinkPhase::Reconnecting);
         }
         self.follow_links();
+        self.look_at_disks();
         self.clean.look(Instant::now());
         let lost = self.teller.lost.swap(0, Ordering::Relaxed);
         if lost > 0 {

@@ -2,6 +2,7 @@
 
 use super::{Decider, Show};
 use crate::encode::Sink;
+use crate::hub::Subject;
 use crate::relay::Replaced;
 use crate::timing;
 use stallcast_broadcast::{FileEvent, Refusal, SinkEvent};
@@ -160,16 +161,23 @@ impl Show {
     fn take_hls(&mut self, event: FileEvent, at_ms: i64, at: Instant) {
         match event {
             FileEvent::Started => {
-                self.hls = true;
+                self.viewers_are_back();
                 self.accepted(Decider::Hls, at_ms, at);
             }
             FileEvent::DiskLow { .. } | FileEvent::DiskEnough | FileEvent::DiskTight { .. } | FileEvent::Continued { .. } => {}
-            FileEvent::DiskFull | FileEvent::Failed { .. } => {
-                self.hls = false;
-                let reason = if let FileEvent::Failed { reason } = event { reason } else { "disk full".to_owned() };
-                self.hub.health(Health::new(HealthCode::ViewersLost).with("reason", reason));
-            }
+            FileEvent::DiskFull | FileEvent::Failed { .. } => self.lose_viewers(event),
         }
+    }
+
+    pub(super) fn lose_viewers(&mut self, event: FileEvent) {
+        self.hls = false;
+        let reason = if let FileEvent::Failed { reason } = event { reason } else { "disk full".to_owned() };
+        self.hub.health(Health::new(HealthCode::ViewersLost).with("reason", reason));
+    }
+
+    pub(super) fn viewers_are_back(&mut self) {
+        self.hls = true;
+        self.hub.forget(|subject| subject == Subject::Show("viewers"));
     }
 
     /// The show is live once whoever decides has accepted.

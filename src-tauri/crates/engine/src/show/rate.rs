@@ -34,7 +34,7 @@ impl Show {
 
     /// The picture's bitrate: what the slowest link carries, and what the room for the recording allows.
     pub(super) fn set_rate(&self) {
-        let disk = self.full_kbps / 100 * self.disk_percent;
+        let disk = share(self.full_kbps, self.disk_percent);
         self.kbps.store(self.congestion.kbps().min(disk), Ordering::Relaxed);
     }
 
@@ -63,6 +63,11 @@ impl Show {
             _ => {}
         }
     }
+}
+
+/// So much of the full rate: all of it is all of it, though it be no whole hundred.
+pub(crate) fn share(full_kbps: u32, percent: u32) -> u32 {
+    u32::try_from(u64::from(full_kbps) * u64::from(percent) / 100).unwrap_or(full_kbps)
 }
 
 fn percent(kbps: u32, full: u32) -> u32 {
@@ -120,6 +125,11 @@ mod tests {
         assert_eq!(told(9_000, 30), Some(Word::Lowered), "half of it");
         assert_eq!([told(10_000, 94), told(11_000, 95)], [None, Some(Word::Restored)]);
         assert_eq!([told(12_000, 80), told(14_900, 100)], [None, None], "a dip");
+    }
+
+    #[test]
+    fn a_share_of_the_rate_is_no_less_than_it_says() {
+        assert_eq!([share(1999, 100), share(250, 100), share(2500, 60), share(1999, 50)], [1999, 250, 1500, 999]);
     }
 
     #[test]

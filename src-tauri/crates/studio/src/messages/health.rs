@@ -122,6 +122,12 @@ pub(crate) const HEALTH: &[(&str, &str, &str)] = &[
         "录像 {path} 写不下去了；直播照常。请检查磁盘，再重新开始录像。",
         "The recording {path} cannot be written; the show goes on. Check the disk and start the recording again.",
     ),
+    (
+        "recording_behind",
+        "磁盘太慢，录像来不及写，再慢会缺画面；直播照常。请关掉正在占用磁盘的程序，或换一个磁盘录。",
+        "The disk is too slow for the recording, which will lack pictures if it lasts; the show goes on. Close what uses the disk, or record to another one.",
+    ),
+    ("recording_caught_up", "录像写得上了，不用操作。", "The recording is written in time again; nothing to do."),
     ("disk_low", "录像空间只够 {minutes} 分钟了。请腾出空间。", "Room for {minutes} more minutes of recording. Free some space."),
     (
         "disk_saving",
@@ -144,6 +150,11 @@ pub(crate) const HEALTH: &[(&str, &str, &str)] = &[
         "battery_low",
         "电池只剩 {percent}%，撑不了多久。请马上插上电源，否则直播会断。",
         "Only {percent} % of the battery is left. Plug in now, or the show will break off.",
+    ),
+    (
+        "not_kept_awake",
+        "系统没有答应保持唤醒，直播时电脑可能睡着。请到系统设置里关掉自动睡眠。",
+        "The system did not agree to stay awake: this computer may fall asleep in the show. Change that in the system settings: no automatic sleep.",
     ),
     ("power_back", "电源已接上，不用操作。", "The power supply is back; nothing to do."),
     (
@@ -170,6 +181,11 @@ pub(crate) const HEALTH: &[(&str, &str, &str)] = &[
         "engine_restarted",
         "媒体进程已自动重新启动，画面断了 {gap_ms} 毫秒，不用操作；反复出现请重开电脑。",
         "The media process was started again by itself, no picture for {gap_ms} ms; nothing to do. Restart the computer if it comes back.",
+    ),
+    (
+        "sources_spared",
+        "画面进程连着出错，这次没有打开摄像头和麦克风，直播没有中断，观众看到的是“镜头暂时断开”。请换一个摄像头，或重新插一下再选它。",
+        "The media process failed again and again, so camera and microphone were left out; the show goes on, viewers see “Camera interrupted”. Choose another camera, or plug this one in again and choose it.",
     ),
     (
         "show_lost",
