@@ -207,7 +207,9 @@ impl HealthBoard {
 
     /// Forgets what the media process that is gone told of devices, rates and power: the next one tells its own.
     pub fn engine_restarted(&mut self) {
-        self.close(|subject| matches!(subject, "camera" | "mic" | "rate" | "disk" | "recording_speed" | "power" | "awake") || subject.starts_with("slow:"));
+        self.close(|subject| {
+            matches!(subject, "camera" | "mic" | "rate" | "disk" | "recording_speed" | "power" | "awake") || subject.starts_with("slow:")
+        });
     }
 
     /// Keeps what is said true: figures move after a word was told, and a link that is over is not slow.

@@ -10,14 +10,27 @@ const FILL: u32 = 6;
 const END: u32 = 7;
 /// `window_sequence` of eight short windows.
 const EIGHT_SHORT: u32 = 2;
+/// And of the one before those: it fades out as quickly.
+const LONG_START: u32 = 1;
 /// `ms_mask_present`: all bands hold middle and side.
 const ALL_BANDS: u32 = 2;
+
+/// Highest `global_gain`.
+const LOUDEST: u32 = 255;
 
 /// How a frame fades into the next one. Two frames may follow each other if the second was made for the window of the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Window {
     sequence: u32,
     shape: u32,
+}
+
+impl Window {
+    /// Do both fade out alike? What follows the one may follow the other then; how they began is no matter.
+    pub(super) fn ends_as(self, other: Self) -> bool {
+        let quickly = |window: Self| matches!(window.sequence, LONG_START | EIGHT_SHORT);
+        self.shape == other.shape && quickly(self) == quickly(other)
+    }
 }
 
 /// `ics_info`: the window, and what tells how long the sections of a channel are.
@@ -94,17 +107,23 @@ pub(super) fn window(frame: &[u8]) -> Option<Window> {
     Some(Info::read(&mut from)?.window)
 }
 
-/// The frame of a pair of channels that both decode to what `single`, the frame of one channel, decodes to: that channel as
-/// the middle, nothing as the side. `None` if the frame holds anything else, or what would not be the same on both sides
+/// Steps of `global_gain` that make a channel twice as loud: each is the fourth root of two.
+pub(super) const TWICE: u32 = 4;
+
+/// The frame of a pair of channels that both decode to what `single`, the frame of one channel, decodes to, louder by so many
+/// steps of the gain: that channel as the middle, nothing as the side. `None` if the frame holds anything else, or what would not be the same on both sides
 /// (its encoder must make neither noise of its own nor temporal shaping).
-pub(super) fn pair_of(single: &[u8]) -> Option<Bytes> {
+pub(super) fn pair_of(single: &[u8], louder: u32) -> Option<Bytes> {
     // The last one that is set ends the frame; zeros fill its byte.
     let end = (single.len() * 8).checked_sub(single.last()?.trailing_zeros() as usize + 3)?;
     let mut from = Reader::new(single);
     if element(&mut from)? != SINGLE {
         return None;
     }
-    let (tag, gain) = (from.take(4)?, from.take(8)?);
+    let (tag, gain) = (from.take(4)?, from.take(8)? + louder);
+    if gain > LOUDEST {
+        return None;
+    }
     let begin = from.clone();
     let info = Info::read(&mut from)?;
     if from.at() > end {
@@ -136,9 +155,9 @@ mod tests {
 
     #[test]
     fn whatever_is_no_single_channel_is_none() {
-        assert_eq!(pair_of(&[]), None);
-        assert_eq!(pair_of(&[0]), None);
-        assert_eq!(pair_of(&[0xFF]), None);
+        assert_eq!(pair_of(&[], 0), None);
+        assert_eq!(pair_of(&[0], 0), None);
+        assert_eq!(pair_of(&[0xFF], 0), None);
         assert_eq!(window(&[0x00]), None);
         // Any bytes, whole and cut off.
         let mut x = 1_u32;
@@ -151,7 +170,7 @@ mod tests {
         for begin in 0..1024 {
             for len in [1, 2, 3, 5, 8, 13, 400] {
                 let some = &bytes[begin..begin + len];
-                if let Some(pair) = pair_of(some) {
+                if let Some(pair) = pair_of(some, 0) {
                     assert_eq!(pair[0] >> 5, 1);
                     assert_eq!(window(&pair), window(some));
                 }
@@ -189,12 +208,35 @@ mod tests {
     #[test]
     fn the_silent_side_says_how_long_it_is() {
         // 3 + 4 + 1, window 11, mask 2; middle: gain 8, book 4, length 31 + 0 in 5 bits each, 3; side: the same; end 3.
-        let long = pair_of(&quiet(0, 0)).map(|pair| pair.len());
+        let long = pair_of(&quiet(0, 0), 0).map(|pair| pair.len());
         assert_eq!(long, Some((8 + 11 + 2 + 2 * (8 + 14 + 3) + 3_usize).div_ceil(8)));
         // Window 15; in each of three groups book 4, length 7 + 2 in 3 bits each.
-        let short = pair_of(&quiet(EIGHT_SHORT, 0b101_1101)).map(|pair| pair.len());
+        let short = pair_of(&quiet(EIGHT_SHORT, 0b101_1101), 0).map(|pair| pair.len());
         assert_eq!(short, Some((8 + 15 + 2 + 2 * (8 + 3 * 10 + 3) + 3_usize).div_ceil(8)));
         assert_eq!(window(&quiet(3, 0)), Some(Window { sequence: 3, shape: 1 }));
-        assert_eq!(pair_of(&quiet(3, 0)).and_then(|pair| window(&pair)), Some(Window { sequence: 3, shape: 1 }));
+        assert_eq!(pair_of(&quiet(3, 0), 0).and_then(|pair| window(&pair)), Some(Window { sequence: 3, shape: 1 }));
+    }
+
+    #[test]
+    fn a_louder_pair_says_so_in_its_gain_only() {
+        let (plain, louder) = (pair_of(&quiet(0, 0), 0).expect("a pair"), pair_of(&quiet(0, 0), TWICE).expect("a pair"));
+        // Behind element, tag, common window, window and mask.
+        let gain = |pair: &[u8]| {
+            let mut from = Reader::new(pair);
+            from.take(3 + 4 + 1 + 11 + 2)?;
+            from.take(8)
+        };
+        assert_eq!((gain(&plain), gain(&louder)), (Some(100), Some(100 + TWICE)));
+        assert_eq!(plain.len(), louder.len());
+        assert_eq!(pair_of(&quiet(0, 0), 156), None, "louder than can be said");
+    }
+
+    #[test]
+    fn what_may_follow_the_one_may_follow_the_other_if_they_end_alike() {
+        let ends = |a: (u32, u32), b: (u32, u32)| Window { sequence: a.0, shape: a.1 }.ends_as(Window { sequence: b.0, shape: b.1 });
+        // Only long, long start, eight short, long stop.
+        assert_eq!([0, 1, 2, 3].map(|sequence| ends((0, 1), (sequence, 1))), [true, false, false, true]);
+        assert_eq!([0, 1, 2, 3].map(|sequence| ends((2, 1), (sequence, 1))), [false, true, true, false]);
+        assert!(!ends((0, 1), (0, 0)), "another shape");
     }
 }
