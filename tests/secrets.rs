@@ -60,6 +60,12 @@ fn a_key_is_nowhere_to_be_found_during_and_after_a_show() -> anyhow::Result<()> 
     for canary in [&in_file, &refused] {
         search(&desk, canary)?;
     }
+    // And where a library takes the process with it, the system would write all of its memory into a file.
+    for process in desk.processes() {
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", process.pid))?;
+        let core = limits.lines().find(|line| line.starts_with("Max core file size")).context("no such limit")?;
+        ensure!(core.split_whitespace().skip(4).take(2).eq(["0", "0"]), "{:?}: {core}", process.role());
+    }
     let children: Vec<_> = desk.processes().into_iter().filter(|p| p.role() != Role::App).collect();
     ensure!(children.len() >= 2 && in_url.in_processes(&children).is_empty(), "{:?}", in_url.in_processes(&children));
     let finished = show.end(LIMIT)?;

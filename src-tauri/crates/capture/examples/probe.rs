@@ -76,7 +76,7 @@ fn tell(health: &[Health]) {
 
 fn camera(id: Option<&str>, canvas: Canvas, length: Duration) {
     let began = Instant::now();
-    pictures(open_camera(id, canvas).unwrap_or_else(|e| refused(&e)), began, length);
+    pictures(open_camera(id, None, canvas).unwrap_or_else(|e| refused(&e)), began, length);
 }
 
 /// `frame STAMP ARRIVAL NUMBER BYTES` for each; NUMBER is what the imitation camera wrote into the picture.

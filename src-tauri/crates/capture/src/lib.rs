@@ -22,7 +22,7 @@ mod timing;
 mod watch;
 mod worker;
 
-pub use camera::UNSEEN as UNSEEN_CAMERA;
+pub use camera::{SeenCamera, UNSEEN as UNSEEN_CAMERA};
 pub use device_list::{CameraDevice, CameraMode, DeviceList, MicDevice, devices};
 
 use stallcast_media::{AudioSource, Canvas, Pts, SourceError, VideoSource};
@@ -39,12 +39,13 @@ pub struct FileSources {
 /// Picture and sound of the demo, on one clock.
 pub type DemoSources = (Box<dyn VideoSource>, Box<dyn AudioSource>);
 
-/// Opens a camera in the mode that fits `canvas` best; `None`: the first that works.
+/// Opens a camera in the mode that fits `canvas` best; `None`: the first that works. Where one was on air before, it is that one
+/// again, whatever was chosen then.
 ///
 /// # Errors
 /// It is missing, held by another program, forbidden, or delivers nothing usable.
-pub fn open_camera(id: Option<&str>, canvas: Canvas) -> Result<Box<dyn VideoSource>, SourceError> {
-    camera::open(camera::door::of_this_system(), id, canvas).map(|source| Box::new(source) as _)
+pub fn open_camera(id: Option<&str>, seen: Option<&SeenCamera>, canvas: Canvas) -> Result<Box<dyn VideoSource>, SourceError> {
+    camera::open(camera::door::of_this_system(), id, seen, canvas).map(|source| Box::new(source) as _)
 }
 
 /// Opens a microphone; `None`: the system's default.
@@ -59,8 +60,8 @@ pub fn open_mic(id: Option<&str>) -> Result<Box<dyn AudioSource>, SourceError> {
 ///
 /// # Errors
 /// The OS has no room for its threads.
-pub fn wait_for_camera(id: Option<&str>, canvas: Canvas) -> Result<Box<dyn VideoSource>, SourceError> {
-    camera::wait(camera::door::of_this_system(), id, canvas).map(|source| Box::new(source) as _)
+pub fn wait_for_camera(id: Option<&str>, seen: Option<&SeenCamera>, canvas: Canvas) -> Result<Box<dyn VideoSource>, SourceError> {
+    camera::wait(camera::door::of_this_system(), id, seen, canvas).map(|source| Box::new(source) as _)
 }
 
 /// The same microphone when a show goes on in a new process: if it cannot be had now it is lost, and tried for ever.

@@ -7,12 +7,13 @@ use crate::finishing::Finishing;
 use crate::hub::{Hub, Subject};
 use crate::progress::Progress;
 use crate::protocol::{
-    Command, Configuration, EngineState, Event, Failure, GoLive, Overlay, Recording, Reply, Restoration, Snapshot, State, Stats, Summary,
+    Command, Configuration, EngineState, Event, Failure, GoLive, OnAir, Overlay, Recording, Reply, Restoration, Snapshot, State, Stats,
+    Summary,
 };
 use crate::rates::Rates;
 use crate::show::{Phase, Show, ShowParts};
 use crate::sources;
-use crate::stage::{Stage, Surroundings};
+use crate::stage::{Opening, Stage, Surroundings, Wake};
 use crate::usage::own_usage;
 use bytes::Bytes;
 use stallcast_compose::Fonts;
@@ -37,12 +38,26 @@ const STATS: Duration = Duration::from_secs(1);
 /// Slack of the once-a-second figures: the look comes ten times a second.
 const STATS_SLACK: Duration = Duration::from_millis(50);
 
+/// What became of a command.
+#[derive(Debug)]
+pub(crate) enum Carried {
+    /// It is carried out.
+    Out(Reply),
+    /// Sources are being opened for it: the answer comes out of [`Director::opened`].
+    Later,
+}
+
 pub(crate) struct Director {
     data: PathBuf,
     hub: Hub,
     fonts: Fonts,
     encoders: Encoders,
     stage: Option<Stage>,
+    /// Other sources, while they are being opened.
+    opening: Option<Opening>,
+    /// Their overlays have other words.
+    spoken: bool,
+    wake: Wake,
     show: Option<Show>,
     /// What the running show was started with.
     go: Option<GoLive>,
@@ -72,13 +87,17 @@ impl std::fmt::Debug for Director {
 }
 
 impl Director {
-    pub(crate) fn new(data: &Path, hub: Hub, on_stuck: OnStuck) -> Self {
+    /// `wake`: there is something for [`Self::opened`].
+    pub(crate) fn new(data: &Path, hub: Hub, on_stuck: OnStuck, wake: Wake) -> Self {
         Self {
             data: data.to_owned(),
             hub,
             fonts: Fonts::bundled(),
             encoders: Encoders::default(),
             stage: None,
+            opening: None,
+            spoken: false,
+            wake,
             show: None,
             go: None,
             finishing: Finishing::default(),
@@ -100,10 +119,10 @@ impl Director {
     }
 
     /// Carries out everything but [`Command::Quit`].
-    pub(crate) fn carry_out(&mut self, command: Command, attachment: &Bytes) -> Result<Reply, Failure> {
+    pub(crate) fn carry_out(&mut self, command: Command, attachment: &Bytes) -> Result<Carried, Failure> {
         match command {
-            Command::Configure(configuration) => self.configure(configuration)?,
-            Command::Restore(restoration) => self.restore(restoration)?,
+            Command::Configure(configuration) => return self.configure(configuration),
+            Command::Restore(restoration) => return self.restore(restoration),
             Command::SetOverlay(overlay) => self.set_overlay(overlay, attachment),
             Command::GoLive(go) => self.go_live(go)?,
             Command::SetMuted { muted } => {
@@ -118,12 +137,38 @@ impl Director {
             Command::StartCleanFeed(recording) => self.show_now()?.start_clean_feed(&recording),
             Command::StopCleanFeed => self.show_now()?.stop_clean_feed(),
             Command::SetGrace { seconds } => self.grace = Duration::from_secs(seconds),
-            Command::Snapshot => return Ok(Reply::Snapshot(self.snapshot())),
-            Command::Handover => return Ok(Reply::Handover { show: self.handover() }),
-            Command::End => return self.end().map(Reply::Ended).ok_or_else(|| failure("not_live", &[])),
+            Command::Snapshot => return Ok(Carried::Out(Reply::Snapshot(self.snapshot()))),
+            Command::Handover => return Ok(Carried::Out(Reply::Handover { show: self.handover() })),
+            Command::End => return self.end().map(|ended| Carried::Out(Reply::Ended(ended))).ok_or_else(|| failure("not_live", &[])),
             Command::Quit => {}
         }
-        Ok(Reply::Done)
+        Ok(Carried::Out(Reply::Done))
+    }
+
+    /// Are sources being opened? Until [`Self::opened`] gives the answer nothing is carried out that is about sources or needs
+    /// them.
+    pub(crate) const fn is_opening(&self) -> bool {
+        self.opening.is_some()
+    }
+
+    /// The answer that [`Carried::Later`] promised, once there is one.
+    pub(crate) fn opened(&mut self) -> Option<Result<Reply, Failure>> {
+        let opening = self.opening.take()?;
+        let Some(stage) = &mut self.stage else {
+            return Some(Err(failure("internal", &[("detail", &"nobody looked, and the sources were let go of")])));
+        };
+        match stage.finish_change(opening, &self.wake) {
+            Err(opening) => {
+                self.opening = Some(opening);
+                None
+            }
+            Ok(result) => {
+                if std::mem::take(&mut self.spoken) && result.is_ok() {
+                    self.apply_overlay();
+                }
+                Some(result.map(|()| Reply::Done))
+            }
+        }
     }
 
     /// Ends the show if there is one, then everything. Blocks until its files are finished, a minute at most.
@@ -131,7 +176,7 @@ impl Director {
         if let Some(summary) = self.end() {
             self.hub.event(Event::Ended(summary));
         }
-        self.stage = None;
+        (self.stage, self.opening) = (None, None);
         self.tell_state();
         if !self.finishing.wait(FILES_LIMIT) {
             tracing::warn!("a recording is still being finished; the next start goes on with it");
@@ -147,7 +192,7 @@ impl Director {
         self.show.as_mut().ok_or_else(|| failure("not_live", &[]))
     }
 
-    fn configure(&mut self, wanted: Configuration) -> Result<(), Failure> {
+    fn configure(&mut self, wanted: Configuration) -> Result<Carried, Failure> {
         sources::check(&wanted)?;
         self.encoders.look_for(&wanted, &self.data);
         if let Some(stage) = &mut self.stage {
@@ -161,11 +206,15 @@ impl Director {
             }
             if same_program {
                 let spoken = now.language != wanted.language;
-                stage.change_sources(wanted)?;
+                self.opening = stage.begin_change(wanted, &self.wake)?;
+                if self.opening.is_some() {
+                    self.spoken = spoken;
+                    return Ok(Carried::Later);
+                }
                 if spoken {
                     self.apply_overlay();
                 }
-                return Ok(());
+                return Ok(Carried::Out(Reply::Done));
             }
         }
         // Another canvas: the old stage lets go of its devices first.
@@ -174,7 +223,7 @@ impl Director {
             Ok(stage) => {
                 self.stage = Some(stage);
                 self.apply_overlay();
-                Ok(())
+                Ok(Carried::Out(Reply::Done))
             }
             Err(refused) => {
                 // What was there before is better than nothing.
@@ -191,18 +240,24 @@ impl Director {
     }
 
     /// A show goes on without a camera, so it can begin again without one.
-    fn restore(&mut self, Restoration { configuration: wanted, on_air, at_once }: Restoration) -> Result<(), Failure> {
+    fn restore(&mut self, restoration: Restoration) -> Result<Carried, Failure> {
+        let Restoration { configuration: wanted, on_air, at_once, spared } = restoration;
         if self.stage.is_some() {
             return self.configure(wanted);
         }
         sources::check(&wanted)?;
         self.encoders.look_for(&wanted, &self.data);
-        let same = sources::as_on_air(&wanted, on_air);
-        let opened = if at_once { sources::open(&same) } else { sources::open_patiently(&same) }?;
-        let stage = Stage::with(&wanted, opened, &self.around())?;
+        let on_air: Option<&OnAir> = on_air.as_ref();
+        let opened = match (spared, at_once) {
+            (true, _) => sources::spared(on_air.map_or("", |camera| &camera.name)),
+            (false, true) => sources::open(&wanted, on_air)?,
+            (false, false) => sources::open_patiently(&wanted, on_air)?,
+        };
+        let mut stage = Stage::with(&wanted, opened, &self.around())?;
+        stage.spared = spared;
         self.stage = Some(stage);
         self.apply_overlay();
-        Ok(())
+        Ok(Carried::Out(Reply::Done))
     }
 
     fn around(&self) -> Surroundings<'_> {
@@ -370,6 +425,7 @@ impl Director {
             engine,
             live_since_ms: show.and_then(Show::live_since_ms),
             camera: stage.map(|stage| stage.camera.clone()).unwrap_or_default(),
+            camera_id: stage.map(|stage| stage.camera_id.clone()).unwrap_or_default(),
             mic: stage.map(|stage| stage.mic.clone()).unwrap_or_default(),
             demo: stage.is_some_and(|stage| stage.demo),
             muted: self.muted,

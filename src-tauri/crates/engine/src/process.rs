@@ -9,7 +9,7 @@ mod os;
 
 #[cfg(unix)]
 pub(crate) use os::is_dead;
-pub(crate) use os::{is_dying, kill, leave_session, shut_down_signal};
+pub(crate) use os::{is_dying, kill, leave_session, no_core_file as without_core_file, shut_down_signal};
 
 use crate::error::EngineError;
 use std::fs::OpenOptions;
@@ -30,6 +30,8 @@ pub(crate) struct Exit {
     pub(crate) text: String,
     /// By itself, as it was told or wanted to.
     pub(crate) in_order: bool,
+    /// Of something inside it: neither in order nor by somebody's will.
+    pub(crate) crashed: bool,
 }
 
 /// A process that this one started. It is reaped as soon as it ends, and lives on when this is dropped. Clones are the same
@@ -59,8 +61,10 @@ impl Child {
         let (tell, exit) = watch::channel(None);
         tokio::spawn(async move {
             let exit = match child.wait().await {
-                Ok(status) => Exit { text: status.to_string(), in_order: status.success() },
-                Err(e) => Exit { text: e.to_string(), in_order: false },
+                Ok(status) => {
+                    Exit { text: status.to_string(), in_order: status.success(), crashed: !status.success() && !os::was_killed(status) }
+                }
+                Err(e) => Exit { text: e.to_string(), in_order: false, crashed: false },
             };
             tell.send_replace(Some(exit));
         });

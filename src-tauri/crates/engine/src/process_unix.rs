@@ -1,7 +1,9 @@
 //! Processes on Unix.
 
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, kill_process, setsid, test_kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, setrlimit, setsid, test_kill_process};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Nothing to do: the child leaves the session itself. (Making it a group leader here would make `setsid` fail.)
@@ -11,6 +13,20 @@ pub(crate) fn prepare(_command: &mut tokio::process::Command) {}
 pub(crate) fn leave_session() {
     // Fails for a process that leads its group, which then needs nothing.
     let _ = setsid();
+}
+
+/// Whatever this process and its children die of, their memory is not written to a file: there are keys in it.
+pub(crate) fn no_core_file() {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    if let Err(error) = setrlimit(Resource::Core, none) {
+        tracing::warn!(%error, "what is in memory could be written to a file");
+    }
+}
+
+/// Was it ended from outside, by a signal that nothing inside sends?
+pub(crate) fn was_killed(status: ExitStatus) -> bool {
+    let from_outside = [Signal::KILL, Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT].map(Signal::as_raw);
+    status.signal().is_some_and(|signal| from_outside.contains(&signal))
 }
 
 /// Ends a process at once.

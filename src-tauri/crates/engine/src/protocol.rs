@@ -10,7 +10,7 @@ use stallcast_media::{Canvas, Health, LossCounters};
 use std::path::PathBuf;
 
 /// Raised with every change that an older peer would misread.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Longest accepted JSON part, bytes.
 pub const MAX_JSON: u32 = 1 << 20;
 /// Longest accepted attachment, bytes.
@@ -177,20 +177,32 @@ pub struct Configuration {
     pub language: String,
 }
 
+/// A camera that was on air.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnAir {
+    /// What told it from others of its name.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+}
+
 /// Sources as a process that died had them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Restoration {
     /// As they were chosen. This is what [`Snapshot`] tells, whatever is opened for it.
     #[serde(flatten)]
     pub configuration: Configuration,
-    /// Name of the camera that was on air. Where the choice was the first that works it is this one again and no other: what
-    /// stands before another camera is not meant to be seen. A microphone needs no name: the system's default is followed
-    /// while a process lives, and so by the next.
+    /// The camera that was on air. It is this one again and no other, whatever was chosen: what stands before another camera is
+    /// not meant to be seen. A microphone needs no name: the system's default is followed while a process lives, and so by the
+    /// next.
     #[serde(default)]
-    pub on_air: Option<String>,
+    pub on_air: Option<OnAir>,
     /// Refuses what does not open now. Else a device is waited for, behind a slate and silence, and no source is refused.
     #[serde(default)]
     pub at_once: bool,
+    /// Opens none of them: a slate and silence until somebody chooses sources. Processes before this one crashed with them.
+    #[serde(default)]
+    pub spared: bool,
 }
 
 /// What is drawn over the camera. Only confirmed values may be put here.
@@ -440,6 +452,9 @@ pub struct State {
     pub live_since_ms: Option<i64>,
     /// Human name of the picture source.
     pub camera: String,
+    /// What tells it from others of its name; empty for what is no device.
+    #[serde(default)]
+    pub camera_id: String,
     /// Human name of the sound source.
     pub mic: String,
     /// Picture is the drawn demo.

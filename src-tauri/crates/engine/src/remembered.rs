@@ -1,4 +1,6 @@
-use crate::protocol::{Command, Configuration, EngineState, GoLive, LinkState, LinkStatus, Recording, Reply, Restoration, Snapshot, State};
+use crate::protocol::{
+    Command, Configuration, EngineState, GoLive, LinkState, LinkStatus, OnAir, Recording, Reply, Restoration, Snapshot, State,
+};
 use bytes::Bytes;
 use stallcast_broadcast::next_part;
 use stallcast_media::{Health, HealthCode};
@@ -8,8 +10,8 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Default)]
 pub(crate) struct Remembered {
     configuration: Option<Configuration>,
-    /// Name of the camera that was opened for it.
-    camera: Option<String>,
+    /// The camera that was opened for it.
+    camera: Option<OnAir>,
     grace: Option<Command>,
     muted: Option<Command>,
     overlay: Option<(Command, Bytes)>,
@@ -89,8 +91,8 @@ impl Remembered {
 
     /// What a process says of itself that had all this before, or was given it.
     pub(crate) fn heard_state(&mut self, state: &State) {
-        if !state.demo && !state.camera.is_empty() {
-            self.camera = Some(state.camera.clone());
+        if let Some(camera) = on_air(state) {
+            self.camera = Some(camera);
         }
         if matches!(state.engine, EngineState::Idle | EngineState::Ready) {
             // Somebody else may have ended it, or its time has.
@@ -140,8 +142,8 @@ impl Remembered {
         if let (None, Some(configuration)) = (&self.configuration, &snapshot.configuration) {
             self.configuration = Some(configuration.clone());
         }
-        if self.camera.is_none() && !snapshot.state.demo && !snapshot.state.camera.is_empty() {
-            self.camera = Some(snapshot.state.camera.clone());
+        if self.camera.is_none() {
+            self.camera = on_air(&snapshot.state);
         }
         if self.muted.is_none() {
             self.muted = Some(Command::SetMuted { muted: snapshot.state.muted });
@@ -151,10 +153,11 @@ impl Remembered {
         }
     }
 
-    /// The sources, which come first. What was chosen stays what it is; beside it stands what came of it.
-    pub(crate) fn sources(&self) -> Option<Restoration> {
+    /// The sources, which come first. What was chosen stays what it is; beside it stands what came of it. `spared`: they are not
+    /// opened.
+    pub(crate) fn sources(&self, spared: bool) -> Option<Restoration> {
         let configuration = self.configuration.clone()?;
-        Some(Restoration { configuration, on_air: self.camera.clone(), at_once: false })
+        Some(Restoration { configuration, on_air: self.camera.clone(), at_once: false, spared })
     }
 
     /// The commands that restore everything else but the show, in order.
@@ -176,6 +179,10 @@ impl Remembered {
         let for_s = show.go.for_s.map(|s| s.saturating_sub(gone.as_secs()).max(1));
         Some(GoLive { recording, clean_feed, for_s, ..show.go.clone() })
     }
+}
+
+fn on_air(state: &State) -> Option<OnAir> {
+    (!state.camera_id.is_empty()).then(|| OnAir { id: state.camera_id.clone(), name: state.camera.clone() })
 }
 
 fn key(overlay: &crate::protocol::Overlay) -> Option<&str> {
@@ -202,6 +209,7 @@ mod tests {
             engine,
             live_since_ms: (engine == EngineState::Live).then_some(1_000),
             camera: "C920".to_owned(),
+            camera_id: "/dev/video2".to_owned(),
             mic: String::new(),
             demo: false,
             muted: false,
@@ -282,22 +290,23 @@ mod tests {
     #[test]
     fn the_camera_on_air_is_told_beside_the_choice() {
         let mut remembered = Remembered::default();
-        assert_eq!(remembered.sources(), None);
+        assert_eq!(remembered.sources(false), None);
         let chosen = Configuration { camera: CameraChoice::Device { id: None }, ..small_demo() };
         remembered.note(&Command::Configure(chosen.clone()), &Bytes::new(), &Reply::Done);
         remembered.heard_state(&state(EngineState::Ready, &[]));
         // The next process says its own names while it is given all this, and none while it has no sources.
         remembered.heard_show(&State { camera: "another".to_owned(), ..state(EngineState::Ready, &[]) });
-        remembered.heard_state(&State { camera: String::new(), ..state(EngineState::Idle, &[]) });
-        let sources = remembered.sources().expect("they are restored");
-        assert_eq!(sources, Restoration { configuration: chosen, on_air: Some("C920".to_owned()), at_once: false });
+        remembered.heard_state(&State { camera: String::new(), camera_id: String::new(), ..state(EngineState::Idle, &[]) });
+        let sources = remembered.sources(false).expect("they are restored");
+        let on_air = OnAir { id: "/dev/video2".to_owned(), name: "C920".to_owned() };
+        assert_eq!(sources, Restoration { configuration: chosen, on_air: Some(on_air), at_once: false, spared: false });
         // As it travels: also to and from a process that knows of no camera.
         let text = serde_json::to_string(&Command::Restore(sources.clone())).expect("JSON");
         assert!(matches!(serde_json::from_str(&text), Ok(Command::Restore(again)) if again == sources), "{text}");
         let Restoration { configuration, .. } = sources;
         let plain = serde_json::to_string(&Command::Configure(configuration.clone())).expect("JSON").replace("configure", "restore");
         let Ok(Command::Restore(older)) = serde_json::from_str(&plain) else { panic!("{plain}") };
-        assert_eq!(older, Restoration { configuration, on_air: None, at_once: false });
+        assert_eq!(older, Restoration { configuration, on_air: None, at_once: false, spared: false });
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use crate::director::{Director, OnStuck};
+use crate::director::{Carried, Director, OnStuck};
 use crate::error::{EngineError, failure};
 use crate::guard::guarded;
 use crate::hub::Hub;
@@ -6,8 +6,10 @@ use crate::port::{Answer, Port};
 use crate::protocol::{Command, Failure, Reply};
 use bytes::Bytes;
 use stallcast_clock::spawn_thread;
+use std::collections::VecDeque;
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -15,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Commands that may wait. Clients wait for each answer, so this is the number of clients.
 const WAITING: usize = 32;
+const CROWD: &str = "too many commands at once";
 /// Between two looks at states, times and figures.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -24,11 +27,18 @@ struct Order {
     answer: oneshot::Sender<Result<Reply, Failure>>,
 }
 
+/// What the thread waits for.
+enum Note {
+    Order(Order),
+    /// Sources are open, or refused.
+    Opened,
+}
+
 /// The media side of one data folder: a thread `engine` that carries out commands one after the other, and everything
 /// it starts. The same code behind the socket and in process.
 #[derive(Debug)]
 pub(crate) struct Runtime {
-    orders: SyncSender<Order>,
+    notes: SyncSender<Note>,
     hub: Hub,
     stop: CancellationToken,
     gone: CancellationToken,
@@ -37,15 +47,18 @@ pub(crate) struct Runtime {
 impl Runtime {
     /// Starts idle. `on_stuck` is called each time a part of a show has stood still for too long.
     pub(crate) fn start(data: &Path, on_stuck: OnStuck) -> Result<Self, EngineError> {
-        let (orders, incoming) = sync_channel(WAITING);
+        let (notes, incoming) = sync_channel(WAITING);
+        // Where this does not fit, the thread has enough to wake up for.
+        let wakes = notes.clone();
+        let wake = Arc::new(move || drop(wakes.try_send(Note::Opened)));
         let (hub, stop, gone) = (Hub::default(), CancellationToken::new(), CancellationToken::new());
-        let mut director = Director::new(data, hub.clone(), on_stuck);
+        let mut director = Director::new(data, hub.clone(), on_stuck, wake);
         let (told, ended, news) = (stop.clone(), gone.clone().drop_guard(), hub.clone());
         spawn_thread("engine", move || {
             guarded("engine", &news, |_| direct(&mut director, &incoming, &told));
             drop(ended);
         })?;
-        Ok(Self { orders, hub, stop, gone })
+        Ok(Self { notes, hub, stop, gone })
     }
 
     pub(crate) fn hub(&self) -> &Hub {
@@ -64,11 +77,19 @@ impl Runtime {
 
     /// Carries out one command.
     pub(crate) async fn order(&self, command: Command, attachment: Bytes) -> Result<Reply, Failure> {
+        self.submit(command, attachment)?.await
+    }
+
+    /// Puts a command behind those before it; the future waits for its answer.
+    pub(crate) fn submit(
+        &self,
+        command: Command,
+        attachment: Bytes,
+    ) -> Result<impl Future<Output = Result<Reply, Failure>> + Send + use<>, Failure> {
         let (answer, answered) = oneshot::channel();
-        let refused = |detail: &str| failure("internal", &[("detail", &detail)]);
-        match self.orders.try_send(Order { command, attachment, answer }) {
-            Ok(()) => answered.await.unwrap_or_else(|_| Err(refused("the command was interrupted"))),
-            Err(TrySendError::Full(_)) => Err(refused("too many commands at once")),
+        match self.notes.try_send(Note::Order(Order { command, attachment, answer })) {
+            Ok(()) => Ok(async { answered.await.unwrap_or_else(|_| Err(refused("the command was interrupted"))) }),
+            Err(TrySendError::Full(_)) => Err(refused(CROWD)),
             Err(TrySendError::Disconnected(_)) => Err(refused("it is ending")),
         }
     }
@@ -90,8 +111,20 @@ impl Port for Runtime {
     }
 }
 
-fn direct(director: &mut Director, incoming: &Receiver<Order>, stop: &CancellationToken) {
+fn refused(detail: &str) -> Failure {
+    failure("internal", &[("detail", &detail)])
+}
+
+/// Has it to wait until the sources are open that somebody asked for before?
+const fn needs_sources(command: &Command) -> bool {
+    matches!(command, Command::Configure(_) | Command::Restore(_) | Command::GoLive(_))
+}
+
+fn direct(director: &mut Director, incoming: &Receiver<Note>, stop: &CancellationToken) {
     let mut look = Instant::now();
+    // Who is answered when sources are open, and what waits for them.
+    let mut opening: Option<oneshot::Sender<Result<Reply, Failure>>> = None;
+    let mut waiting: VecDeque<Order> = VecDeque::new();
     loop {
         if stop.is_cancelled() {
             return director.close();
@@ -105,23 +138,42 @@ fn direct(director: &mut Director, incoming: &Receiver<Order>, stop: &Cancellati
             // Not `+=`: a command that took seconds is not made up for.
             look = Instant::now() + LOOK;
         }
-        match incoming.recv_timeout(look.saturating_duration_since(Instant::now())) {
-            Ok(Order { command, attachment, answer }) => {
+        if let Some(result) = director.opened() {
+            director.tell_state();
+            if let Some(answer) = opening.take() {
+                let _ = answer.send(result);
+            }
+        }
+        let next = waiting.pop_front_if(|_| !director.is_opening()).map(Note::Order);
+        let next = next.map_or_else(|| incoming.recv_timeout(look.saturating_duration_since(Instant::now())), Ok);
+        match next {
+            Ok(Note::Order(order)) if director.is_opening() && needs_sources(&order.command) => {
+                if waiting.len() < WAITING {
+                    waiting.push_back(order);
+                } else {
+                    let _ = order.answer.send(Err(refused(CROWD)));
+                }
+            }
+            Ok(Note::Order(Order { command, attachment, answer })) => {
                 let quit = matches!(command, Command::Quit);
                 let result = if quit {
                     director.close();
-                    Ok(Reply::Done)
+                    Ok(Carried::Out(Reply::Done))
                 } else {
                     director.carry_out(command, &attachment)
                 };
                 // Events of this command go out before its answer.
                 director.tell_state();
-                let _ = answer.send(result);
+                match result {
+                    Ok(Carried::Later) => opening = Some(answer),
+                    Ok(Carried::Out(reply)) => drop(answer.send(Ok(reply))),
+                    Err(refused) => drop(answer.send(Err(refused))),
+                }
                 if quit {
                     return;
                 }
             }
-            Err(RecvTimeoutError::Timeout) => {}
+            Ok(Note::Opened) | Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return director.close(),
         }
     }

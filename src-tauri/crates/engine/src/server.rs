@@ -8,6 +8,7 @@ use stallcast_clock::Tasks;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// A peer that says nothing for so long after connecting is none.
@@ -49,13 +50,13 @@ pub(crate) async fn serve(listener: Listener, runtime: Arc<Runtime>, stop: Cance
     }
 }
 
-async fn client(stream: Stream, runtime: &Runtime, stop: CancellationToken) -> Result<(), EngineError> {
+async fn client(stream: Stream, runtime: &Arc<Runtime>, stop: CancellationToken) -> Result<(), EngineError> {
     let (mut from, mut to) = tokio::io::split(stream);
     wire::write(&mut to, &Hello { version: VERSION, pid: std::process::id() }, &[]).await?;
     let hello = tokio::time::timeout(HELLO_LIMIT, wire::read::<Hello>(&mut from)).await;
     let Ok(Some((hello, _))) = hello.unwrap_or(Ok(None)) else { return Ok(()) };
     tracing::info!(pid = hello.pid, version = hello.version, "a client attached");
-    let mailbox = runtime.hub().attach();
+    let mailbox = Arc::new(runtime.hub().attach());
     let result = tokio::select! {
         result = requests(&mut from, runtime, &mailbox, hello.version == VERSION) => result,
         result = news(&mut to, &mailbox, stop) => result,
@@ -64,13 +65,22 @@ async fn client(stream: Stream, runtime: &Runtime, stop: CancellationToken) -> R
     result
 }
 
-/// Carries out requests one after the other, as the runtime does.
-async fn requests(from: &mut ReadHalf<Stream>, runtime: &Runtime, mailbox: &Mailbox, same_version: bool) -> Result<(), EngineError> {
+/// Hands requests on in their order, as many as the runtime takes: the end of a show is not to wait behind a camera that is
+/// being opened.
+async fn requests(from: &mut ReadHalf<Stream>, runtime: &Runtime, mailbox: &Arc<Mailbox>, same_version: bool) -> Result<(), EngineError> {
+    let mut answers = JoinSet::new();
     while let Some((request, attachment)) = next_request(from, mailbox).await? {
         let Some(command) = request.command else { continue };
         let may = same_version || matches!(command, Command::Snapshot | Command::End) || is_quit_without_show(&command, runtime).await;
-        let result = if may { runtime.order(command, attachment).await } else { Err(failure("version", &[("theirs", &VERSION)])) };
-        mailbox.reply(request.id, result);
+        while answers.try_join_next().is_some() {}
+        let submitted = if may { runtime.submit(command, attachment) } else { Err(failure("version", &[("theirs", &VERSION)])) };
+        match submitted {
+            Ok(answer) => {
+                let mailbox = Arc::clone(mailbox);
+                answers.spawn(async move { mailbox.reply(request.id, answer.await) });
+            }
+            Err(refused) => mailbox.reply(request.id, Err(refused)),
+        }
     }
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! Opening what a configuration names: cameras, microphones, files, the demo.
 
 use crate::error::failure;
-use crate::protocol::{CameraChoice, Configuration, Failure, MicChoice};
+use crate::protocol::{CameraChoice, Configuration, Failure, MicChoice, OnAir};
 use crate::sound::Source;
 use crate::timing;
-use stallcast_capture::{FileSources, UNSEEN_CAMERA};
+use stallcast_capture::{FileSources, SeenCamera, UNSEEN_CAMERA};
 use stallcast_media::{Canvas, FrameRing, Health, HealthCode, PixelFormat, SourceError, SourceErrorKind, VideoFormat, VideoSource};
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -58,47 +58,51 @@ pub(crate) fn is_shared(configuration: &Configuration) -> bool {
     }
 }
 
-/// What to open for `wanted` after a death: where any camera would do, the one that was on air.
-pub(crate) fn as_on_air(wanted: &Configuration, camera: Option<String>) -> Configuration {
-    match (&wanted.camera, camera) {
-        (CameraChoice::Device { id: None }, Some(name)) if name != UNSEEN_CAMERA => {
-            Configuration { camera: CameraChoice::Device { id: Some(name) }, ..wanted.clone() }
-        }
-        _ => wanted.clone(),
-    }
+/// Which camera to open again; `None` where none was ever opened.
+fn seen(on_air: Option<&OnAir>) -> Option<SeenCamera> {
+    let on_air = on_air.filter(|camera| camera.name != UNSEEN_CAMERA && !camera.id.is_empty());
+    on_air.map(|OnAir { id, name }| SeenCamera { id: id.clone(), name: name.clone() })
 }
 
 fn same_file(a: &Path, b: &Path) -> bool {
     a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
-/// Opens both.
-pub(crate) fn open(wanted: &Configuration) -> Result<Opened, Failure> {
-    let part = open_part(wanted, true, true, || ()).map_err(|(refused, _)| refused)?;
+/// Opens both; the camera that was on air, if one was.
+pub(crate) fn open(wanted: &Configuration, on_air: Option<&OnAir>) -> Result<Opened, Failure> {
+    let part = open_part(wanted, on_air, true, true)?;
     let camera = part.camera.ok_or_else(|| failure("internal", &[("detail", &"no picture source")]))?;
     Ok(Opened { camera, mic: part.mic, mic_name: part.mic_name })
 }
 
 /// Opens both, and never fails for want of a device: it is waited for, behind a slate and silence. A file that cannot be read
 /// any more gives neither picture nor sound.
-pub(crate) fn open_patiently(wanted: &Configuration) -> Result<Opened, Failure> {
-    let part = open_part_patiently(wanted, true, true)?;
+pub(crate) fn open_patiently(wanted: &Configuration, on_air: Option<&OnAir>) -> Result<Opened, Failure> {
+    let part = open_part_patiently(wanted, on_air, true, true)?;
     Ok(Opened { camera: part.camera.unwrap_or_else(|| gone("demo")), mic: part.mic, mic_name: part.mic_name })
 }
 
+/// None of them: a slate and silence, and the word for it.
+pub(crate) fn spared(name: &str) -> Opened {
+    let news = vec![Health::new(HealthCode::SourcesSpared).with("device", name)];
+    Opened { camera: Box::new(Paused { name: name.to_owned(), ring: FrameRing::new(), news }), mic: None, mic_name: String::new() }
+}
+
 /// The same for the sources asked for.
-pub(crate) fn open_part_patiently(wanted: &Configuration, camera: bool, mic: bool) -> Result<OpenedPart, Failure> {
+pub(crate) fn open_part_patiently(wanted: &Configuration, on_air: Option<&OnAir>, camera: bool, mic: bool) -> Result<OpenedPart, Failure> {
     if camera
         && mic
         && is_shared(wanted)
-        && let Ok(part) = open_now(wanted, true, true)
+        && let Ok(part) = open_now(wanted, None, true, true)
     {
         return Ok(part);
     }
-    let now = |camera, mic| open_now(wanted, camera, mic).ok();
+    let now = |camera, mic| open_now(wanted, None, camera, mic).ok();
     let camera = match &wanted.camera {
         _ if !camera => None,
-        CameraChoice::Device { id } => Some(stallcast_capture::wait_for_camera(id.as_deref(), wanted.canvas).map_err(refusal)?),
+        CameraChoice::Device { id } => {
+            Some(stallcast_capture::wait_for_camera(id.as_deref(), seen(on_air).as_ref(), wanted.canvas).map_err(refusal)?)
+        }
         CameraChoice::File { path } => {
             Some(now(true, false).and_then(|part| part.camera).unwrap_or_else(|| gone(&path.display().to_string())))
         }
@@ -113,18 +117,17 @@ pub(crate) fn open_part_patiently(wanted: &Configuration, camera: bool, mic: boo
     Ok(OpenedPart { camera, mic, mic_name })
 }
 
-/// Opens the sources asked for. `release` lets go of the present ones; it is called only before a device is opened,
-/// because a driver gives a device to one at a time. With a refusal comes whether it was called.
-pub(crate) fn open_part(wanted: &Configuration, camera: bool, mic: bool, release: impl FnOnce()) -> Result<OpenedPart, (Failure, bool)> {
-    let needs_device =
-        camera && matches!(wanted.camera, CameraChoice::Device { .. }) || mic && matches!(wanted.mic, MicChoice::Device { .. });
-    if needs_device {
-        release();
-    }
-    open_now(wanted, camera, mic).map_err(|e| (refusal(e), needs_device))
+/// Is a device among those asked for? A driver gives it to one at a time: the present ones have to be let go of first.
+pub(crate) const fn needs_device(wanted: &Configuration, camera: bool, mic: bool) -> bool {
+    camera && matches!(wanted.camera, CameraChoice::Device { .. }) || mic && matches!(wanted.mic, MicChoice::Device { .. })
 }
 
-fn open_now(wanted: &Configuration, camera: bool, mic: bool) -> Result<OpenedPart, SourceError> {
+/// Opens the sources asked for; takes seconds where a driver does.
+pub(crate) fn open_part(wanted: &Configuration, on_air: Option<&OnAir>, camera: bool, mic: bool) -> Result<OpenedPart, Failure> {
+    open_now(wanted, seen(on_air).as_ref(), camera, mic).map_err(refusal)
+}
+
+fn open_now(wanted: &Configuration, seen: Option<&SeenCamera>, camera: bool, mic: bool) -> Result<OpenedPart, SourceError> {
     // Different files start at the same instant.
     let start = timing::now();
     let mut part = OpenedPart { camera: None, mic: None, mic_name: String::new() };
@@ -142,7 +145,7 @@ fn open_now(wanted: &Configuration, camera: bool, mic: bool) -> Result<OpenedPar
     } else {
         if camera {
             part.camera = match &wanted.camera {
-                CameraChoice::Device { id } => Some(stallcast_capture::open_camera(id.as_deref(), wanted.canvas)?),
+                CameraChoice::Device { id } => Some(stallcast_capture::open_camera(id.as_deref(), seen, wanted.canvas)?),
                 CameraChoice::File { path } => stallcast_capture::open_file(path, true, false, start)?.video,
                 CameraChoice::Demo => Some(stallcast_capture::demo(wanted.canvas)?.0),
             };
@@ -228,15 +231,11 @@ mod tests {
     }
 
     #[test]
-    fn where_any_camera_would_do_it_is_the_one_that_was_on_air() {
-        let with = |camera| Configuration { camera, ..demo() };
-        let device = |id: Option<&str>| with(CameraChoice::Device { id: id.map(str::to_owned) });
-        let named = |wanted: &Configuration, name: &str| as_on_air(wanted, Some(name.to_owned()));
-        assert_eq!(named(&device(None), "C920"), device(Some("C920")));
-        assert_eq!(as_on_air(&device(None), None), device(None));
-        assert_eq!(named(&device(None), UNSEEN_CAMERA), device(None), "none was ever opened");
-        assert_eq!(named(&device(Some("/dev/video2")), "C920"), device(Some("/dev/video2")), "a choice stays one");
-        assert_eq!(named(&demo(), "C920"), demo());
+    fn only_a_camera_that_was_opened_is_looked_for_again() {
+        let on_air = |id: &str, name: &str| OnAir { id: id.to_owned(), name: name.to_owned() };
+        let camera = seen(Some(&on_air("/dev/video2", "C920")));
+        assert_eq!(camera.map(|camera| (camera.id, camera.name)), Some(("/dev/video2".to_owned(), "C920".to_owned())));
+        assert_eq!([seen(None), seen(Some(&on_air("", UNSEEN_CAMERA))), seen(Some(&on_air("", "clip.mp4")))], [const { None }; 3]);
     }
 
     #[test]
@@ -244,8 +243,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("no.mp4");
         let wanted = Configuration { camera: CameraChoice::File { path: path.clone() }, mic: MicChoice::None, ..demo() };
-        let (refused, released) = open_part(&wanted, true, true, || panic!("a file needs nothing to be let go of")).err().expect("missing");
-        assert_eq!((refused.code.as_str(), released), ("file_missing", false));
+        assert!(!needs_device(&wanted, true, true));
+        let refused = open_part(&wanted, None, true, true).err().expect("missing");
+        assert_eq!(refused.code, "file_missing");
         assert_eq!(refused.params["path"], path.display().to_string());
     }
 }

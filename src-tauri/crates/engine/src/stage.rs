@@ -5,11 +5,16 @@ use crate::feed::{Delay, PreviewWish};
 use crate::hub::{Hub, Subject};
 use crate::preview::Preview;
 use crate::program::{Parts, Program};
-use crate::protocol::{Configuration, Failure, Overlay};
+use crate::protocol::{CameraChoice, Configuration, Failure, MicChoice, OnAir, Overlay};
 use crate::sound::Sound;
 use crate::sources::{self, Opened, OpenedPart};
 use bytes::Bytes;
+use stallcast_clock::spawn_thread;
 use stallcast_compose::{Fonts, Language, OverlaySet, Slate, slate};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::time::{Duration, Instant};
 
 /// What a stage shares with the rest of the process.
 pub(crate) struct Surroundings<'a> {
@@ -17,6 +22,61 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) fonts: &'a Fonts,
     pub(crate) wish: &'a PreviewWish,
     pub(crate) muted: bool,
+}
+
+/// Sources that are not open after so long never will be: a camera has 3 s to be listed and 7 to open, a microphone 5.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Told when sources are open or refused; called from the thread that opened them.
+pub(crate) type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// Sources that are being opened in the place of others.
+pub(crate) struct Opening {
+    wanted: Configuration,
+    camera: bool,
+    mic: bool,
+    /// The present ones were let go of for it.
+    released: bool,
+    since: Instant,
+    /// Why `wanted` is not to be had: what was there before is being opened again.
+    refused: Option<Failure>,
+    result: Receiver<Result<OpenedPart, Failure>>,
+}
+
+impl Opening {
+    /// The source that keeps it waiting, as far as is known.
+    fn named(&self) -> String {
+        let camera = match &self.wanted.camera {
+            CameraChoice::Device { id } => id.clone(),
+            CameraChoice::File { path } => Some(path.display().to_string()),
+            CameraChoice::Demo => None,
+        };
+        let mic = match &self.wanted.mic {
+            MicChoice::Device { id } => id.clone(),
+            MicChoice::File { path } => Some(path.display().to_string()),
+            MicChoice::Demo | MicChoice::None => None,
+        };
+        camera.filter(|_| self.camera).or(mic).unwrap_or_default()
+    }
+}
+
+/// Opens something on the thread `sources`.
+fn elsewhere(
+    wake: &Wake,
+    open: impl FnOnce() -> Result<OpenedPart, Failure> + Send + 'static,
+) -> Result<Receiver<Result<OpenedPart, Failure>>, Failure> {
+    let (tell, result) = sync_channel(1);
+    let wake = Arc::clone(wake);
+    let thread = spawn_thread("sources", move || {
+        let opened = catch_unwind(AssertUnwindSafe(open));
+        // A panic leaves nothing to tell: that is an answer too. Where nobody waits any more, what was opened is closed here.
+        if let Ok(opened) = opened {
+            let _ = tell.send(opened);
+        }
+        drop(tell);
+        wake();
+    });
+    thread.map(|_| result).map_err(|e| failure("internal", &[("detail", &e)]))
 }
 
 pub(crate) struct Stage {
@@ -29,7 +89,11 @@ pub(crate) struct Stage {
     /// Human names of the sources; the microphone's is empty for silence.
     pub(crate) camera: String,
     pub(crate) mic: String,
+    /// Empty for what is no device.
+    pub(crate) camera_id: String,
     pub(crate) demo: bool,
+    /// The sources were left out: processes before this one crashed with them.
+    pub(crate) spared: bool,
     pub(crate) delay: Delay,
     hub: Hub,
 }
@@ -40,7 +104,7 @@ impl Stage {
     /// # Errors
     /// A source that cannot be had now, or no thread from the OS.
     pub(crate) fn open(wanted: &Configuration, around: &Surroundings<'_>) -> Result<Self, Failure> {
-        Self::with(wanted, sources::open(wanted)?, around)
+        Self::with(wanted, sources::open(wanted, None)?, around)
     }
 
     /// Starts everything over sources that are open already, as what `wanted` names.
@@ -52,7 +116,7 @@ impl Stage {
         let (hub, wish) = (around.hub, around.wish);
         hub.forget(|subject| matches!(subject, Subject::Camera | Subject::Mic));
         let internal = |e: std::io::Error| failure("internal", &[("detail", &e)]);
-        let (camera_name, demo, delay) = (camera.name(), camera.is_demo(), Delay::default());
+        let (camera_name, camera_id, demo, delay) = (camera.name(), camera.id(), camera.is_demo(), Delay::default());
         let preview = Preview::start(wish.clone(), hub.clone()).map_err(internal)?;
         let parts = Parts {
             canvas: wanted.canvas,
@@ -73,46 +137,84 @@ impl Stage {
             configuration: wanted.clone(),
             camera: camera_name,
             mic: mic_name,
+            camera_id,
             demo,
+            spared: false,
             delay,
             hub: hub.clone(),
         })
     }
 
-    /// Replaces the sources that differ; picture and sound of the show go on meanwhile. Refused, everything stays as it was.
+    /// Begins to replace the sources that differ; picture and sound of the show go on meanwhile, and so does everything that is
+    /// asked of it: a driver may take seconds. `None`: nothing had to be opened, and it is done. `wake` is called when there
+    /// is something for [`Stage::finish_change`].
     ///
     /// # Errors
-    /// A source that cannot be had now.
-    pub(crate) fn change_sources(&mut self, wanted: Configuration) -> Result<(), Failure> {
-        let now = self.configuration.clone();
-        let (camera, mic) = changes(&now, &wanted);
-        if camera || mic {
-            match sources::open_part(&wanted, camera, mic, || self.release(camera, mic)) {
-                Ok(parts) => self.take(parts, camera, mic),
-                Err((refused, released)) => {
-                    if released {
-                        self.take_back(&now, camera, mic);
-                    }
-                    return Err(refused);
-                }
-            }
+    /// The OS gives no thread.
+    pub(crate) fn begin_change(&mut self, wanted: Configuration, wake: &Wake) -> Result<Option<Opening>, Failure> {
+        // What was left out for its crashes is opened when somebody chooses, be it the same again.
+        let (camera, mic) = if self.spared { (true, true) } else { changes(&self.configuration, &wanted) };
+        if !camera && !mic {
+            self.configuration = wanted;
+            return Ok(None);
         }
-        self.configuration = wanted;
-        Ok(())
+        let released = sources::needs_device(&wanted, camera, mic);
+        let to_open = wanted.clone();
+        let result = elsewhere(wake, move || sources::open_part(&to_open, None, camera, mic))?;
+        if released {
+            self.release(camera, mic);
+        }
+        Ok(Some(Opening { wanted, camera, mic, released, since: Instant::now(), refused: None, result }))
+    }
+
+    /// Takes what is open, if it is: `Err` with the opening while it goes on. Refused, everything stays as it was: what was let
+    /// go of is opened again, or waited for.
+    pub(crate) fn finish_change(&mut self, mut opening: Opening, wake: &Wake) -> Result<Result<(), Failure>, Opening> {
+        let opened = match opening.result.try_recv() {
+            Err(TryRecvError::Empty) if opening.since.elapsed() < LIMIT => return Err(opening),
+            // Where it opens after all, the thread closes it.
+            Err(TryRecvError::Empty) => Err(failure("source_unusable", &[("name", &opening.named()), ("detail", &"it never opens")])),
+            Ok(opened) => opened,
+            Err(TryRecvError::Disconnected) => Err(failure("internal", &[("detail", &"opening a source failed inside")])),
+        };
+        let Opening { camera, mic, .. } = opening;
+        match (opened, opening.refused.take()) {
+            (Ok(parts), refused) => {
+                self.take(parts, camera, mic);
+                self.spared = false;
+                Ok(refused.map_or_else(
+                    || {
+                        self.configuration = opening.wanted;
+                        Ok(())
+                    },
+                    Err,
+                ))
+            }
+            (Err(refused), None) if opening.released && !self.spared => match self.take_back(camera, mic, wake) {
+                Ok(result) => Err(Opening { refused: Some(refused), since: Instant::now(), result, ..opening }),
+                Err(e) => {
+                    tracing::error!(code = e.code, "what was let go of is not opened again");
+                    Ok(Err(refused))
+                }
+            },
+            (Err(e), Some(refused)) => {
+                tracing::error!(code = e.code, "the earlier source cannot be waited for");
+                Ok(Err(refused))
+            }
+            (Err(refused), None) => Ok(Err(refused)),
+        }
     }
 
     /// What was there before it was let go of for another one: if it does not open again, it is waited for.
-    fn take_back(&mut self, before: &Configuration, camera: bool, mic: bool) {
-        // Where any camera would do, still this one.
-        let before = sources::as_on_air(before, Some(self.camera.clone()));
-        let opened = sources::open_part(&before, camera, mic, || ()).or_else(|(refused, _)| {
-            tracing::warn!(code = refused.code, "the earlier source does not open again; it is waited for");
-            sources::open_part_patiently(&before, camera, mic)
-        });
-        match opened {
-            Ok(parts) => self.take(parts, camera, mic),
-            Err(e) => tracing::error!(code = e.code, "and cannot be waited for"),
-        }
+    fn take_back(&self, camera: bool, mic: bool, wake: &Wake) -> Result<Receiver<Result<OpenedPart, Failure>>, Failure> {
+        let before = self.configuration.clone();
+        let on_air = OnAir { id: self.camera_id.clone(), name: self.camera.clone() };
+        elsewhere(wake, move || {
+            sources::open_part(&before, Some(&on_air), camera, mic).or_else(|refused| {
+                tracing::warn!(code = refused.code, "the earlier source does not open again; it is waited for");
+                sources::open_part_patiently(&before, Some(&on_air), camera, mic)
+            })
+        })
     }
 
     /// A driver gives a device to one at a time.
@@ -129,7 +231,7 @@ impl Stage {
         let gone = [(Subject::Camera, camera), (Subject::Mic, mic)];
         self.hub.forget(|subject| gone.contains(&(subject, true)));
         if let Some(camera) = parts.camera {
-            (self.camera, self.demo) = (camera.name(), camera.is_demo());
+            (self.camera, self.camera_id, self.demo) = (camera.name(), camera.id(), camera.is_demo());
             self.program.replace_source(camera);
         }
         if mic {
@@ -173,9 +275,9 @@ fn changes(now: &Configuration, wanted: &Configuration) -> (bool, bool) {
 mod tests {
     use super::*;
     use crate::hub::{Mailbox, News};
-    use crate::protocol::{CameraChoice, Event, MicChoice, small_demo};
+    use crate::protocol::{Event, small_demo};
     use stallcast_media::HealthCode;
-    use std::time::Duration;
+    use std::sync::mpsc::channel;
 
     /// A hang guard, not a promise.
     const GUARD: Duration = Duration::from_secs(60);
@@ -203,10 +305,22 @@ mod tests {
         let around = Surroundings { hub: &hub, fonts: &fonts, wish: &wish, muted: false };
         let mailbox = hub.attach();
         let mine = camera("one that fell out");
-        let opened = sources::open_patiently(&mine).expect("it is waited for");
+        let opened = sources::open_patiently(&mine, None).expect("it is waited for");
         let mut stage = Stage::with(&mine, opened, &around).expect("threads");
         assert_eq!(lost(&mailbox).await, "one that fell out");
-        let refused = stage.change_sources(camera("one that is not there")).expect_err("it does not open");
+        let (woken, wakes) = channel();
+        let wake: Wake = Arc::new(move || {
+            let _ = woken.send(());
+        });
+        let begun = stage.begin_change(camera("one that is not there"), &wake).expect("a thread");
+        let mut opening = begun.expect("it has to be opened");
+        let refused = loop {
+            wakes.recv_timeout(GUARD).expect("it is told when there is something");
+            match stage.finish_change(opening, &wake) {
+                Ok(done) => break done.expect_err("it does not open"),
+                Err(on) => opening = on,
+            }
+        };
         assert_eq!(refused.code, "device_missing");
         assert_eq!(stage.configuration, mine);
         assert_eq!(lost(&mailbox).await, "one that fell out", "somebody looks out for it");

@@ -8,7 +8,7 @@ use crate::protocol::{Command, Event, Failure, Reply};
 use crate::remembered::Remembered;
 use crate::runtime::Runtime;
 use crate::socket;
-use crate::takeover::take_over;
+use crate::takeover::{Taken, take_over};
 use bytes::Bytes;
 use stallcast_clock::Backoff;
 use std::path::{Path, PathBuf};
@@ -184,7 +184,7 @@ impl Engine {
                 remembered.heard_show(&snapshot.state);
             }
         }
-        let supervisor = Supervisor { inner: Arc::clone(&inner), data, exe, path };
+        let supervisor = Supervisor { inner: Arc::clone(&inner), data, exe, path, crashes: 0 };
         tokio::spawn(supervisor.watch(connection));
         Ok(Self { inner })
     }
@@ -355,7 +355,17 @@ impl Drop for Unwanted {
     }
 }
 
+/// Crashes in a row, each soon after its process began, after which the next process does not open the sources.
+const CRASHES: u32 = 3;
+/// So soon.
+const SOON: Duration = Duration::from_secs(30);
+/// And before each further one that long is waited, up to the limit: no platform likes a publisher that comes and goes.
+const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE_LIMIT: Duration = Duration::from_secs(10);
+
 struct Supervisor {
+    /// In a row, each soon after its process began.
+    crashes: u32,
     inner: Arc<Inner>,
     data: PathBuf,
     exe: PathBuf,
@@ -363,8 +373,9 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    async fn watch(self, mut connection: Arc<Connection>) {
+    async fn watch(mut self, mut connection: Arc<Connection>) {
         loop {
+            let begun = Instant::now();
             tokio::select! {
                 biased;
                 () = self.inner.over.cancelled() => return,
@@ -382,7 +393,18 @@ impl Supervisor {
             self.inner.settled.store(false, Ordering::Release);
             self.inner.link.send_replace(Link::Down);
             let before = connection.pid();
-            let Some(next) = self.back(died, before).await else { return };
+            let old = lock(&self.inner.child).clone().filter(|child| child.pid() == before);
+            let crashed = died - begun < SOON && self.crashed(old.as_ref()).await;
+            self.crashes = if crashed { self.crashes.saturating_add(1) } else { 0 };
+            if self.crashes > CRASHES {
+                let pause = (PAUSE * (self.crashes - CRASHES)).min(PAUSE_LIMIT);
+                tracing::error!(crashes = self.crashes, ?pause, "the media process crashes again and again");
+                tokio::select! {
+                    () = self.inner.over.cancelled() => return,
+                    () = tokio::time::sleep(pause) => {}
+                }
+            }
+            let Some(next) = self.back(died, before, old.as_ref()).await else { return };
             connection = next;
         }
     }
@@ -402,10 +424,15 @@ impl Supervisor {
         }
     }
 
+    /// Did it die of something inside it? Nobody knows of one that another app had started.
+    async fn crashed(&self, child: Option<&Child>) -> bool {
+        let Some(child) = child else { return false };
+        child.wait(REAP_LIMIT).await && child.exited().is_some_and(|exit| exit.crashed)
+    }
+
     /// Has a process again, told what the old one knew. `None`: detached meanwhile.
-    async fn back(&self, died: Instant, before: u32) -> Option<Arc<Connection>> {
+    async fn back(&self, died: Instant, before: u32, old: Option<&Child>) -> Option<Arc<Connection>> {
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5), u64::from(before));
-        let old = lock(&self.inner.child).clone();
         let mut told = false;
         loop {
             match self.once(&mut told).await {
@@ -417,17 +444,24 @@ impl Supervisor {
                     let connection = Arc::new(connection);
                     let had_show = || lock(&self.inner.remembered).show().is_some();
                     let had = had_show();
-                    let (lost, ended) = if same {
+                    let (taken, ended) = if same {
                         self.look_again(&connection).await;
-                        (None, had && !had_show())
+                        (Taken::Over, had && !had_show())
                     } else {
-                        let in_order = self.ended_in_order(before, old.as_ref()).await;
+                        let in_order = self.ended_in_order(before, old).await;
                         if in_order {
                             tracing::info!(pid = before, "the media process had ended in order, and its show with it");
                             lock(&self.inner.remembered).over();
                         }
-                        let lost = take_over(&connection, &self.inner.remembered, |event| self.inner.tell(event)).await;
-                        (lost, had && in_order)
+                        let spared = self.crashes >= CRASHES;
+                        let taken = take_over(&connection, &self.inner.remembered, spared, |event| self.inner.tell(event)).await;
+                        (taken, had && in_order)
+                    };
+                    let lost = match taken {
+                        Taken::Over => None,
+                        Taken::Lost(refused) => Some(refused),
+                        // Nothing is told of it: the next one is.
+                        Taken::Died => return Some(connection),
                     };
                     self.inner.settled.store(true, Ordering::Release);
                     self.inner.pid.store(connection.pid(), Ordering::Relaxed);

@@ -17,12 +17,23 @@ use std::time::{Duration, Instant};
 const SOURCES_LIMIT: Duration = Duration::from_secs(2);
 const SOURCES_PAUSE: Duration = Duration::from_millis(250);
 
-/// Gives the new process what the old one had, and says why the show does not go on, if so.
-pub(crate) async fn take_over(connection: &Connection, remembered: &Mutex<Remembered>, tell: impl Fn(EngineEvent)) -> Option<Failure> {
+/// What became of a show whose process died.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// The new process has it, or there was none.
+    Over,
+    /// It does not go on, and why.
+    Lost(Failure),
+    /// The new process died as well: the next one is asked.
+    Died,
+}
+
+/// Gives the new process what the old one had. `spared`: without opening the sources.
+pub(crate) async fn take_over(connection: &Connection, remembered: &Mutex<Remembered>, spared: bool, tell: impl Fn(EngineEvent)) -> Taken {
     let lock = || remembered.lock().unwrap_or_else(PoisonError::into_inner);
     let (sources, settings, show) = {
         let remembered = lock();
-        (remembered.sources(), remembered.settings(), remembered.show())
+        (remembered.sources(spared), remembered.settings(), remembered.show())
     };
     if let Some(sources) = sources {
         restore(connection, sources).await;
@@ -32,9 +43,8 @@ pub(crate) async fn take_over(connection: &Connection, remembered: &Mutex<Rememb
             tracing::warn!(error = %e, "the new media process refused what the old one had");
         }
     }
-    let mut go = show?;
-    // Ended while the sources opened.
-    lock().show()?;
+    // Or ended while the sources opened.
+    let Some(mut go) = show.filter(|_| lock().show().is_some()) else { return Taken::Over };
     loop {
         match connection.order(Command::GoLive(go.clone()), Bytes::new()).await {
             Err(EngineError::Refused(refused)) if refused.code != "already_live" => {
@@ -42,18 +52,17 @@ pub(crate) async fn take_over(connection: &Connection, remembered: &Mutex<Rememb
                 tracing::error!(code = refused.code, "the new media process does not take up the show");
                 let Some(spared) = without_a_file(&mut go, &refused) else {
                     lock().over();
-                    return Some(refused);
+                    return Taken::Lost(refused);
                 };
                 tell(EngineEvent::Event(Event::Health(spared)));
             }
             Ok(_) | Err(EngineError::Refused(_)) => {
                 tracing::info!("the show goes on");
-                return None;
+                return Taken::Over;
             }
             Err(e) => {
-                // It died as well; the next one is asked.
                 tracing::error!(error = %e, "the new media process does not answer");
-                return None;
+                return Taken::Died;
             }
         }
     }
@@ -80,7 +89,11 @@ async fn restore(connection: &Connection, sources: Restoration) {
         let now = Command::Restore(Restoration { at_once: true, ..sources.clone() });
         match connection.order(now, Bytes::new()).await {
             Ok(_) => return,
-            Err(e) => tracing::warn!(error = %e, "the new media process does not have the sources yet"),
+            Err(EngineError::Refused(refused)) => {
+                tracing::warn!(code = refused.code, "the new media process does not have the sources yet");
+            }
+            // Who does not answer any more is told nothing else either.
+            Err(e) => return tracing::error!(error = %e, "the new media process died with the sources"),
         }
         tokio::time::sleep(SOURCES_PAUSE).await;
     }

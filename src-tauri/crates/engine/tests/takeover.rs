@@ -323,3 +323,32 @@ async fn a_show_that_somebody_else_ended_does_not_come_back() {
     assert_eq!(state(&engine).await.engine, EngineState::Ready);
     engine.quit().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_crashes_again_and_again_goes_on_without_its_sources_until_somebody_chooses() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (engine, mut events) = recorded(folder.path()).await;
+    // Somebody who kills it is no crash.
+    kill(engine.pid());
+    assert_eq!(restarted(&mut events).await, None);
+    for crash in 1..=3 {
+        assert!(!problems(&engine).await.contains(&HealthCode::SourcesSpared), "before crash {crash}");
+        signal(engine.pid(), Signal::ABORT);
+        assert_eq!(restarted(&mut events).await, None);
+    }
+    // The slate says it.
+    while !problems(&engine).await.contains(&HealthCode::SourcesSpared) {
+        wait_for(&mut events, "figures", |e| matches!(e, EngineEvent::Event(Event::Stats(_))).then_some(())).await;
+    }
+    assert!(on_air(&state(&engine).await), "the show goes on behind a slate");
+    wait_encoded(&mut events, 30).await;
+    let Reply::Snapshot(snapshot) = give(&engine, Command::Snapshot).await else { panic!("a snapshot") };
+    assert_eq!(snapshot.configuration, Some(small_demo()), "what was chosen stays chosen");
+    assert!(!snapshot.state.demo);
+    // Be it the same again.
+    give(&engine, Command::Configure(small_demo())).await;
+    let now = state(&engine).await;
+    assert!(now.demo && on_air(&now), "{now:?}");
+    assert!(!problems(&engine).await.contains(&HealthCode::SourcesSpared));
+    engine.quit().await;
+}

@@ -35,6 +35,10 @@ pub trait VideoSource: Send {
     fn format(&self) -> (VideoFormat, f64);
     /// Human name, shown as text.
     fn name(&self) -> String;
+    /// What tells a device from another of the same name; empty for what is none.
+    fn id(&self) -> String {
+        String::new()
+    }
     /// True for the drawn demo: windows must label it.
     fn is_demo(&self) -> bool {
         false

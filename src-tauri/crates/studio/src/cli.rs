@@ -56,6 +56,7 @@ pub fn main_of_engine() -> ExitCode {
 
 /// Reads the process's arguments, and has `run` do what they ask for; it gets the words without the program too.
 fn with_words(run: impl FnOnce(&[OsString], &Caller, Option<Subcommands>) -> ExitCode) -> ExitCode {
+    stallcast_engine::no_core_file();
     let words: Vec<OsString> = std::env::args_os().collect();
     let words = words.as_slice();
     let language = Language::from_environment(variable);

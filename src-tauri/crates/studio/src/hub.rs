@@ -76,6 +76,7 @@ pub(crate) const fn silent_state() -> State {
         engine: EngineState::Idle,
         live_since_ms: None,
         camera: String::new(),
+        camera_id: String::new(),
         mic: String::new(),
         demo: false,
         muted: false,

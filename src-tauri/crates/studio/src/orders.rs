@@ -216,6 +216,8 @@ impl Studio {
             live_since_ms: state.live_since_ms.map(present::ms),
             camera: state.camera.clone(),
             camera_id: match &picture.configuration.camera {
+                // Where any would do, the one that was found; its number may have changed since it was chosen.
+                CameraChoice::Device { .. } if !state.camera_id.is_empty() => Some(state.camera_id.clone()),
                 CameraChoice::Device { id } => id.clone(),
                 _ => None,
             },

@@ -42,9 +42,42 @@ const _: () = assert!(OPEN_LIMIT.as_nanos() as i64 + OWN_LIMIT <= START_LIMIT, "
 /// Idle picture buffers kept: the ring and what the program holds.
 const IDLE_BUFFERS: usize = 10;
 
+/// A camera that was on air.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenCamera {
+    /// Its id then. Plugged in again, or after the computer started anew, it may have another one, and its own be another's.
+    pub id: String,
+    /// Its name, which others of the same model have too.
+    pub name: String,
+}
+
+impl SeenCamera {
+    /// It, among those that are there: under its id, else the only one of its name. `None` if that is nobody, or may be another.
+    fn among(&self, there: &[Found]) -> Option<Found> {
+        let mut of_name = there.iter().filter(|found| found.name == self.name);
+        let same = of_name.clone().find(|found| found.id == self.id);
+        let only = of_name.next().filter(|_| of_name.next().is_none());
+        same.or(only).cloned()
+    }
+
+    /// It, or what will be looked for by its name.
+    fn found(&self, there: &[Found]) -> Found {
+        self.among(there).unwrap_or_else(|| Found { id: self.id.clone(), name: self.name.clone() })
+    }
+}
+
 /// Opens a camera; see [`crate::open_camera`].
-pub(crate) fn open(door: &'static dyn Door, id: Option<&str>, canvas: Canvas) -> Result<CameraSource, SourceError> {
+pub(crate) fn open(
+    door: &'static dyn Door,
+    id: Option<&str>,
+    seen: Option<&SeenCamera>,
+    canvas: Canvas,
+) -> Result<CameraSource, SourceError> {
     let there = list(door);
+    if let Some(seen) = seen {
+        let shared = share(door, seen.found(&there), &there, canvas, true);
+        return keep_open(shared);
+    }
     if let Some(id) = id {
         let found = there.iter().find(|found| is_meant(found, id)).cloned();
         return open_one(door, found.unwrap_or_else(|| Found { id: id.to_owned(), name: id.to_owned() }), &there, canvas);
@@ -66,12 +99,23 @@ pub(crate) fn open(door: &'static dyn Door, id: Option<&str>, canvas: Canvas) ->
 }
 
 /// Opens a camera that may not be there yet; see [`crate::wait_for_camera`].
-pub(crate) fn wait(door: &'static dyn Door, id: Option<&str>, canvas: Canvas) -> Result<CameraSource, SourceError> {
-    let id = id.unwrap_or_default();
+pub(crate) fn wait(
+    door: &'static dyn Door,
+    id: Option<&str>,
+    seen: Option<&SeenCamera>,
+    canvas: Canvas,
+) -> Result<CameraSource, SourceError> {
     let there = list(door);
+    if let Some(seen) = seen {
+        return keep_waiting(share(door, seen.found(&there), &there, canvas, true));
+    }
+    let id = id.unwrap_or_default();
     let found = there.iter().find(|found| id.is_empty() || is_meant(found, id)).cloned();
     let name = if id.is_empty() { UNSEEN } else { id };
-    let shared = share(door, found.unwrap_or_else(|| Found { id: id.to_owned(), name: name.to_owned() }), &there, canvas);
+    keep_waiting(share(door, found.unwrap_or_else(|| Found { id: id.to_owned(), name: name.to_owned() }), &there, canvas, false))
+}
+
+fn keep_waiting(shared: Arc<Shared>) -> Result<CameraSource, SourceError> {
     let watch = keep_trying(&shared, HANGS_AFTER).map_err(|trouble| refusal(&shared, trouble))?;
     Ok(CameraSource { shared, _watch: watch })
 }
@@ -88,18 +132,24 @@ pub(crate) fn list(door: &'static dyn Door) -> Vec<Found> {
 }
 
 fn open_one(door: &'static dyn Door, found: Found, there: &[Found], canvas: Canvas) -> Result<CameraSource, SourceError> {
-    let shared = share(door, found, there, canvas);
+    keep_open(share(door, found, there, canvas, false))
+}
+
+fn keep_open(shared: Arc<Shared>) -> Result<CameraSource, SourceError> {
     let watch = keep(&shared, OPEN_LIMIT, HANGS_AFTER).map_err(|trouble| refusal(&shared, trouble))?;
     Ok(CameraSource { shared, _watch: watch })
 }
 
-fn share(door: &'static dyn Door, found: Found, there: &[Found], canvas: Canvas) -> Arc<Shared> {
+/// `known`: it was on air before, and what has its id now may be another.
+fn share(door: &'static dyn Door, found: Found, there: &[Found], canvas: Canvas, known: bool) -> Arc<Shared> {
     let twins = there.iter().filter(|other| other.name == found.name && other.id != found.id).map(|twin| twin.id.clone()).collect();
     Arc::new(Shared {
         door,
         canvas,
+        at: Mutex::new(found.id.clone()),
         found,
         twins,
+        known,
         ring: FrameRing::new(),
         news: News::default(),
         format: Mutex::default(),
@@ -118,6 +168,10 @@ struct Shared {
     found: Found,
     /// Ids of others of the same name when it was chosen: what they show was not asked for.
     twins: Vec<String>,
+    /// It was on air before.
+    known: bool,
+    /// Id under which it was opened last.
+    at: Mutex<String>,
     ring: FrameRing,
     news: News,
     format: Mutex<Option<(VideoFormat, f64)>>,
@@ -185,14 +239,17 @@ impl Shared {
 
     /// Opens the camera where it is: plugged in again it may have another id.
     fn open_present(&self) -> Result<Box<dyn Reel>, Trouble> {
-        let open = |id: &str| self.door.open(id, self.canvas, &self.pool);
+        let open = |id: &str| {
+            id.clone_into(&mut self.at.lock().unwrap_or_else(PoisonError::into_inner));
+            self.door.open(id, self.canvas, &self.pool)
+        };
         if self.found.name == self.found.id || self.found.id.is_empty() {
             // Never seen: any camera that may be meant.
             let mut there = list(self.door).into_iter();
             let meant = there.find(|found| self.found.id.is_empty() || is_meant(found, &self.found.id));
             return open(meant.as_ref().map_or(&self.found.id, |found| &found.id));
         }
-        let first = self.frames.load(Ordering::Acquire) == 0;
+        let first = self.frames.load(Ordering::Acquire) == 0 && !self.known;
         // To list them opens each that is there, and another one may be slow or hang.
         if first || self.door.name_of(&self.found.id).as_ref() == Some(&self.found.name) {
             match open(&self.found.id) {
@@ -203,7 +260,14 @@ impl Shared {
         let there = list(self.door);
         let elsewhere = |f: &&Found| f.name == self.found.name && !self.twins.contains(&f.id);
         let same = there.iter().find(|f| **f == self.found).or_else(|| there.iter().find(elsewhere));
-        open(&same.unwrap_or(&self.found).id)
+        match same {
+            Some(same) => open(&same.id),
+            // Nobody says what is there.
+            None if there.is_empty() && self.door.name_of(&self.found.id).is_none_or(|name| name == self.found.name) => {
+                open(&self.found.id)
+            }
+            None => Err(Trouble::new(SourceErrorKind::Missing, "what is plugged in is another camera")),
+        }
     }
 }
 
@@ -252,6 +316,10 @@ impl VideoSource for CameraSource {
 
     fn name(&self) -> String {
         self.shared.found.name.clone()
+    }
+
+    fn id(&self) -> String {
+        self.shared.at.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn health(&mut self) -> Vec<Health> {

@@ -3,7 +3,7 @@
 use super::door::{Door, Found, Reel};
 use super::door_nokhwa::Nokhwa;
 use super::mode::Mode;
-use super::{CameraSource, LIST_LIMIT, open, wait};
+use super::{CameraSource, LIST_LIMIT, SeenCamera, open, wait};
 use crate::keeper::Trouble;
 use stallcast_media::{Canvas, Frame, FramePool, HealthCode, PixelFormat, SourceError, SourceErrorKind, VideoFormat, VideoSource as _};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -75,7 +75,7 @@ impl Door for Driver {
     }
 
     fn name_of(&self, id: &str) -> Option<String> {
-        Some(self.name(id))
+        id.parse::<usize>().is_ok_and(|camera| camera < self.cameras.len()).then(|| self.name(id))
     }
 
     fn modes(&self, _id: &str) -> Result<Vec<Mode>, Trouble> {
@@ -139,13 +139,13 @@ fn codes_until(source: &mut CameraSource, wanted: HealthCode) -> Vec<HealthCode>
 #[test]
 fn the_first_camera_that_works_is_taken() {
     let driver = Driver::of(&[&[Deed::Refuse(SourceErrorKind::Busy)], &[Deed::Panic], &[Deed::Deliver]]);
-    let source = opened(open(driver, None, CANVAS));
+    let source = opened(open(driver, None, None, CANVAS));
     assert_eq!((source.name().as_str(), source.format()), ("camera 2", (FORMAT, 30.0)));
 }
 
 #[test]
 fn why_none_works_is_said_of_the_first() {
-    let refused = |scripts: &[&'static [Deed]], id| open(Driver::of(scripts), id, CANVAS).err().expect("none works").kind;
+    let refused = |scripts: &[&'static [Deed]], id| open(Driver::of(scripts), id, None, CANVAS).err().expect("none works").kind;
     assert_eq!(refused(&[&[Deed::Refuse(SourceErrorKind::Busy)], &[Deed::Panic]], None), SourceErrorKind::Busy);
     assert_eq!(refused(&[&[Deed::Panic]], None), SourceErrorKind::Unusable);
     assert_eq!(refused(&[], None), SourceErrorKind::Missing);
@@ -154,7 +154,7 @@ fn why_none_works_is_said_of_the_first() {
 
 #[test]
 fn a_thread_that_hangs_in_the_driver_is_left_behind() {
-    let mut source = opened(open(Driver::of(&[&[Deed::Hang(20), Deed::Deliver]]), None, CANVAS));
+    let mut source = opened(open(Driver::of(&[&[Deed::Hang(20), Deed::Deliver]]), None, None, CANVAS));
     assert_eq!(codes_until(&mut source, HealthCode::CameraBack), [HealthCode::CameraLost, HealthCode::CameraBack]);
     let closing = Instant::now();
     drop(source);
@@ -164,7 +164,7 @@ fn a_thread_that_hangs_in_the_driver_is_left_behind() {
 #[test]
 fn a_library_that_panics_costs_the_picture_for_a_moment_only() {
     let script: &[Deed] = &[Deed::Break(20), Deed::Panic, Deed::Refuse(SourceErrorKind::Missing), Deed::Deliver];
-    let mut source = opened(open(Driver::of(&[script]), None, CANVAS));
+    let mut source = opened(open(Driver::of(&[script]), None, None, CANVAS));
     assert_eq!(codes_until(&mut source, HealthCode::CameraBack), [HealthCode::CameraLost, HealthCode::CameraBack]);
 }
 
@@ -172,21 +172,21 @@ fn a_library_that_panics_costs_the_picture_for_a_moment_only() {
 fn a_camera_that_is_waited_for_is_lost_until_it_delivers() {
     let script: &[Deed] = &[Deed::Refuse(SourceErrorKind::Busy), Deed::Panic, Deed::Deliver];
     for id in [None, Some("0"), Some("camera 0")] {
-        let mut source = opened(wait(Driver::of(&[script]), id, CANVAS));
+        let mut source = opened(wait(Driver::of(&[script]), id, None, CANVAS));
         assert_eq!(codes_until(&mut source, HealthCode::CameraBack), [HealthCode::CameraLost, HealthCode::CameraBack]);
         assert_eq!(source.format(), (FORMAT, 30.0));
     }
-    let mut source = opened(wait(Driver::of(&[&[Deed::Deliver]]), Some("0"), CANVAS));
+    let mut source = opened(wait(Driver::of(&[&[Deed::Deliver]]), Some("0"), None, CANVAS));
     assert!(source.ring().wait_beyond(0, Duration::from_secs(20)) > 0, "one that is there delivers at once");
     assert!(source.health().is_empty());
-    let mut none = opened(wait(Driver::of(&[]), None, CANVAS));
+    let mut none = opened(wait(Driver::of(&[]), None, None, CANVAS));
     assert_eq!(codes_until(&mut none, HealthCode::CameraLost), [HealthCode::CameraLost], "none is there at all");
 }
 
 #[test]
 fn another_camera_that_hangs_does_not_keep_one_from_coming_back() {
     let driver = Driver::of(&[&[Deed::Break(20), Deed::Deliver]]);
-    let source = opened(open(driver, None, CANVAS));
+    let source = opened(open(driver, None, None, CANVAS));
     driver.listing_hangs.store(true, Ordering::SeqCst);
     let lost = Instant::now();
     assert!(source.ring().wait_beyond(25, Duration::from_secs(20)) > 25, "it is opened without a list");
@@ -204,9 +204,31 @@ fn another_camera_of_the_same_model_never_comes_in_its_place() {
     ];
     for id in [Some("0"), None] {
         let driver = Driver::of_one_model(&[gone, &[Deed::Deliver]]);
-        let mut source = opened(open(driver, id, CANVAS));
+        let mut source = opened(open(driver, id, None, CANVAS));
         assert_eq!(codes_until(&mut source, HealthCode::CameraBack), [HealthCode::CameraLost, HealthCode::CameraBack]);
         assert_eq!(driver.opened(1), 0, "what it shows was not asked for");
+    }
+}
+
+#[test]
+fn the_camera_that_was_on_air_is_known_by_its_id_and_its_name() {
+    let seen = |id: &str, name: &str| SeenCamera { id: id.to_owned(), name: name.to_owned() };
+    let works: &[Deed] = &[Deed::Deliver];
+    // The second of a model, where any would have done.
+    let twins = Driver::of_one_model(&[works, works]);
+    let source = opened(open(twins, None, Some(&seen("1", "camera")), CANVAS));
+    assert_eq!((source.id().as_str(), twins.opened(0)), ("1", 0));
+    // Under another id since, and the only one of its name: also where it was chosen by that id.
+    let models = Driver::of(&[works, works]);
+    let source = opened(open(models, Some("0"), Some(&seen("0", "camera 1")), CANVAS));
+    assert_eq!((source.id().as_str(), models.opened(0)), ("1", 0));
+    // It may be either of two, and what has its id may be another: neither goes on air.
+    for (driver, gone) in [(twins, seen("7", "camera")), (models, seen("0", "camera 7"))] {
+        let before = [driver.opened(0), driver.opened(1)];
+        assert_eq!(open(driver, None, Some(&gone), CANVAS).err().map(|e| e.kind), Some(SourceErrorKind::Missing));
+        let mut waiting = opened(wait(driver, Some("0"), Some(&gone), CANVAS));
+        assert_eq!(codes_until(&mut waiting, HealthCode::CameraLost), [HealthCode::CameraLost]);
+        assert_eq!([driver.opened(0), driver.opened(1)], before, "{gone:?}");
     }
 }
 
@@ -222,7 +244,7 @@ fn nokhwa_child() {
     assert_eq!(found.len(), 1, "{found:?}");
     let modes = Nokhwa.modes(&found[0].id).expect("modes");
     assert!(modes.iter().any(|m| (m.width, m.height, m.pixel) == (320, 240, PixelFormat::Nv12)), "{modes:?}");
-    let mut source = opened(open(&Nokhwa, None, CANVAS));
+    let mut source = opened(open(&Nokhwa, None, None, CANVAS));
     assert_eq!(source.format().0, VideoFormat { width: 320, height: 240, pixel: PixelFormat::Nv12 });
     let ring = source.ring();
     assert!(ring.wait_beyond(30, Duration::from_secs(10)) > 30);

@@ -1,0 +1,55 @@
+//! Sources that take their time to open: nothing of a show waits for them.
+#![cfg(unix)]
+
+#[expect(dead_code, reason = "shared with the other tests")]
+mod support;
+
+use rustix::fs::{CWD, Mode, mkfifoat};
+use stallcast_engine::Engine;
+use stallcast_engine::EngineEvent;
+use stallcast_engine::protocol::{CameraChoice, Command, Configuration, EngineState, Event, Reply};
+use std::time::{Duration, Instant};
+use support::{GUARD, give, record_into, small_demo, wait_encoded, wait_for};
+
+/// Four times what is promised.
+const ENDS_WITHIN: Duration = Duration::from_secs(8);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_show_goes_on_and_ends_while_a_source_does_not_open() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let engine = Engine::in_process(folder.path()).await.expect("it starts");
+    let mut events = engine.events();
+    give(&engine, Command::Configure(small_demo())).await;
+    give(&engine, Command::GoLive(record_into(&folder.path().join("show.mp4"), None))).await;
+    wait_encoded(&mut events, 30).await;
+    // Nobody writes into it: whoever opens it waits.
+    let fifo = folder.path().join("camera.mp4");
+    mkfifoat(CWD, &fifo, Mode::RUSR | Mode::WUSR).expect("made");
+    let slow = Configuration { camera: CameraChoice::File { path: fifo.clone() }, ..small_demo() };
+    let choosing = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.command(Command::Configure(slow), bytes::Bytes::new()).await }
+    });
+    // Its figures come, and it takes what needs no source.
+    for _ in 0..2 {
+        wait_for(&mut events, "figures", |e| matches!(e, EngineEvent::Event(Event::Stats(_))).then_some(())).await;
+    }
+    give(&engine, Command::SetMuted { muted: true }).await;
+    assert!(!choosing.is_finished());
+    let asked = Instant::now();
+    let Reply::Ended(summary) = give(&engine, Command::End).await else { panic!("it ends") };
+    assert!(asked.elapsed() < ENDS_WITHIN, "{:?}", asked.elapsed());
+    assert!(summary.frames_encoded >= 30);
+    // Another choice waits for the first one, which is refused once that is known; everything stays as it was.
+    let again = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.command(Command::Configure(small_demo()), bytes::Bytes::new()).await }
+    });
+    drop(std::fs::OpenOptions::new().write(true).open(&fifo).expect("opened"));
+    let refused = tokio::time::timeout(GUARD, choosing).await.expect("in time").expect("no panic");
+    assert!(refused.is_err(), "nothing comes out of it");
+    tokio::time::timeout(GUARD, again).await.expect("in time").expect("no panic").expect("it is the demo again");
+    let Reply::Snapshot(now) = give(&engine, Command::Snapshot).await else { panic!("a snapshot") };
+    assert_eq!((now.state.engine, now.state.demo), (EngineState::Ready, true));
+    engine.quit().await;
+}
