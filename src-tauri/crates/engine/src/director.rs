@@ -40,6 +40,7 @@ const STATS_SLACK: Duration = Duration::from_millis(50);
 
 /// What became of a command.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, on its way from one function to the next")]
 pub(crate) enum Carried {
     /// It is carried out.
     Out(Reply),
@@ -54,7 +55,7 @@ pub(crate) struct Director {
     encoders: Encoders,
     stage: Option<Stage>,
     /// Other sources, while they are being opened.
-    opening: Option<Opening>,
+    opening: Option<Box<Opening>>,
     /// Their overlays have other words.
     spoken: bool,
     wake: Wake,

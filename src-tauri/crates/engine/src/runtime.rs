@@ -29,7 +29,7 @@ struct Order {
 
 /// What the thread waits for.
 enum Note {
-    Order(Order),
+    Order(Box<Order>),
     /// Sources are open, or refused.
     Opened,
 }
@@ -87,7 +87,7 @@ impl Runtime {
         attachment: Bytes,
     ) -> Result<impl Future<Output = Result<Reply, Failure>> + Send + use<>, Failure> {
         let (answer, answered) = oneshot::channel();
-        match self.notes.try_send(Note::Order(Order { command, attachment, answer })) {
+        match self.notes.try_send(Note::Order(Box::new(Order { command, attachment, answer }))) {
             Ok(()) => Ok(async { answered.await.unwrap_or_else(|_| Err(refused("the command was interrupted"))) }),
             Err(TrySendError::Full(_)) => Err(refused(CROWD)),
             Err(TrySendError::Disconnected(_)) => Err(refused("it is ending")),
@@ -124,7 +124,7 @@ fn direct(director: &mut Director, incoming: &Receiver<Note>, stop: &Cancellatio
     let mut look = Instant::now();
     // Who is answered when sources are open, and what waits for them.
     let mut opening: Option<oneshot::Sender<Result<Reply, Failure>>> = None;
-    let mut waiting: VecDeque<Order> = VecDeque::new();
+    let mut waiting: VecDeque<Box<Order>> = VecDeque::new();
     loop {
         if stop.is_cancelled() {
             return director.close();
@@ -154,7 +154,8 @@ fn direct(director: &mut Director, incoming: &Receiver<Note>, stop: &Cancellatio
                     let _ = order.answer.send(Err(refused(CROWD)));
                 }
             }
-            Ok(Note::Order(Order { command, attachment, answer })) => {
+            Ok(Note::Order(order)) => {
+                let Order { command, attachment, answer } = *order;
                 let quit = matches!(command, Command::Quit);
                 let result = if quit {
                     director.close();

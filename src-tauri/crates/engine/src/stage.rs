@@ -151,9 +151,11 @@ impl Stage {
     ///
     /// # Errors
     /// The OS gives no thread.
-    pub(crate) fn begin_change(&mut self, wanted: Configuration, wake: &Wake) -> Result<Option<Opening>, Failure> {
-        // What was left out for its crashes is opened when somebody chooses, be it the same again.
-        let (camera, mic) = if self.spared { (true, true) } else { changes(&self.configuration, &wanted) };
+    pub(crate) fn begin_change(&mut self, wanted: Configuration, wake: &Wake) -> Result<Option<Box<Opening>>, Failure> {
+        let changed = changes(&self.configuration, &wanted);
+        // What was left out for its crashes is opened when somebody chooses, be it the same again: not for another language.
+        let again = self.spared && (changed != (false, false) || wanted.language == self.configuration.language);
+        let (camera, mic) = if again { (true, true) } else { changed };
         if !camera && !mic {
             self.configuration = wanted;
             return Ok(None);
@@ -164,12 +166,12 @@ impl Stage {
         if released {
             self.release(camera, mic);
         }
-        Ok(Some(Opening { wanted, camera, mic, released, since: Instant::now(), refused: None, result }))
+        Ok(Some(Box::new(Opening { wanted, camera, mic, released, since: Instant::now(), refused: None, result })))
     }
 
     /// Takes what is open, if it is: `Err` with the opening while it goes on. Refused, everything stays as it was: what was let
     /// go of is opened again, or waited for.
-    pub(crate) fn finish_change(&mut self, mut opening: Opening, wake: &Wake) -> Result<Result<(), Failure>, Opening> {
+    pub(crate) fn finish_change(&mut self, mut opening: Box<Opening>, wake: &Wake) -> Result<Result<(), Failure>, Box<Opening>> {
         let opened = match opening.result.try_recv() {
             Err(TryRecvError::Empty) if opening.since.elapsed() < LIMIT => return Err(opening),
             // Where it opens after all, the thread closes it.
@@ -177,7 +179,7 @@ impl Stage {
             Ok(opened) => opened,
             Err(TryRecvError::Disconnected) => Err(failure("internal", &[("detail", &"opening a source failed inside")])),
         };
-        let Opening { camera, mic, .. } = opening;
+        let Opening { camera, mic, .. } = *opening;
         match (opened, opening.refused.take()) {
             (Ok(parts), refused) => {
                 self.take(parts, camera, mic);
@@ -191,7 +193,7 @@ impl Stage {
                 ))
             }
             (Err(refused), None) if opening.released && !self.spared => match self.take_back(camera, mic, wake) {
-                Ok(result) => Err(Opening { refused: Some(refused), since: Instant::now(), result, ..opening }),
+                Ok(result) => Err(Box::new(Opening { refused: Some(refused), since: Instant::now(), result, ..*opening })),
                 Err(e) => {
                     tracing::error!(code = e.code, "what was let go of is not opened again");
                     Ok(Err(refused))

@@ -195,10 +195,10 @@ export function sampleView(mode = 'live', english = false, now = Date.now()): St
       mode === 'trouble'
         ? [
             { subject: 'link:d2', code: 'destination_lost', params: { host: 'push.douyin.example' }, atMs: now - 9_000, level: 'bad' },
-            { subject: 'mic', code: 'mic_lost', params: { device: 'USB Audio' }, atMs: now - 20_000, level: 'bad' },
+            { subject: 'camera', code: 'sources_spared', params: { device: 'Logi C920' }, atMs: now - 20_000, level: 'bad' },
             { subject: 'rate', code: 'picture_lowered', params: { host: 'push.channels.example', percent: '64' }, atMs: now - 15_000, level: 'warn' },
-            { subject: 'disk', code: 'disk_low', params: { minutes: '12' }, atMs: now - 30_000, level: 'warn' },
-            { subject: 'camera', code: 'camera_back', params: { device: 'Logi C920' }, atMs: now - 40_000, level: 'good' },
+            { subject: 'recording_speed', code: 'recording_behind', params: { path: 'a.mp4' }, atMs: now - 30_000, level: 'warn' },
+            { subject: 'awake', code: 'not_kept_awake', params: {}, atMs: now - 31_000, level: 'warn' },
           ]
         : [],
   };

@@ -6,9 +6,9 @@ use stallcast_testing::comeback::Before;
 use stallcast_testing::fault_proxy::{Fault, FaultProxy};
 use stallcast_testing::ingest::Ingest;
 use stallcast_testing::packets;
-use stallcast_testing::program::{Desk, Show};
+use stallcast_testing::program::{Desk, Line, Show};
 use stallcast_testing::slow_link::SlowLink;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_secs(60);
 /// Of each kind, and one long one.
@@ -21,22 +21,37 @@ const BETWEEN: u64 = 600_000;
 const KEY: &str = "outage";
 const BESIDE: &str = "beside";
 
-/// Milliseconds from an outage's end until media is accepted.
-fn back(
+/// What an outage showed, ms.
+#[derive(Default)]
+struct Seen {
+    /// From its end until media is accepted.
+    back: Vec<f64>,
+    /// From its beginning until the show says that the destination is lost.
+    noticed: Vec<f64>,
+}
+
+fn suffer(
+    seen: &mut Seen,
     ingest: &Ingest,
     show: &Show,
     time: Duration,
     begin: impl FnOnce() -> anyhow::Result<()>,
     end: impl FnOnce() -> anyhow::Result<()>,
-) -> anyhow::Result<f64> {
+) -> anyhow::Result<()> {
     ingest.wait_received(KEY, ingest.received(KEY) + BETWEEN, LIMIT)?;
     let before = Before::outage(ingest, KEY, LIMIT)?;
+    let (mark, begun) = (show.mark(), Instant::now());
     begin()?;
     std::thread::sleep(time);
     let mut after = before.over(ingest)?;
     end()?;
     let took = after.wait(ingest, LIMIT).with_context(|| show.log())?;
-    Ok(took.as_secs_f64() * 1000.0)
+    seen.back.push(took.as_secs_f64() * 1000.0);
+    let lost = |line: &Line| (line.value["type"] == "health" && line.value["code"] == "destination_lost").then_some(line.at);
+    // Where it was not noticed until now it never will be: the session goes on.
+    let noticed = show.wait_from(mark, "a word about it", Duration::from_secs(1), lost);
+    seen.noticed.push(noticed.map_or(f64::INFINITY, |at| at.saturating_duration_since(begun).as_secs_f64() * 1000.0));
+    Ok(())
 }
 
 pub(crate) fn run(table: &mut Table) -> anyhow::Result<()> {
@@ -57,19 +72,18 @@ fn dead_or_silent(table: &mut Table) -> anyhow::Result<()> {
         proxy.set(fault);
         anyhow::Ok(())
     };
-    let suffer = |fault: Fault, time: Duration| back(&ingest, &show, time, || set(fault), || set(Fault::Pass));
-    let (mut dead, mut silent) = (vec![], vec![]);
-    for _ in 0..RUNS {
-        dead.push(suffer(Fault::Refuse, SHORT)?);
-        silent.push(suffer(Fault::Stall, SHORT)?);
+    let outage = |seen: &mut Seen, fault: Fault, time: Duration| suffer(seen, &ingest, &show, time, || set(fault), || set(Fault::Pass));
+    let (mut dead, mut silent) = (Seen::default(), Seen::default());
+    for time in [SHORT; RUNS as usize].into_iter().chain([LONG]) {
+        outage(&mut dead, Fault::Refuse, time)?;
+        outage(&mut silent, Fault::Stall, time)?;
     }
-    dead.push(suffer(Fault::Refuse, LONG)?);
-    silent.push(suffer(Fault::Stall, LONG)?);
     let finished = show.end(LIMIT)?;
     ensure!(finished.status == Some(0), "{}", finished.log);
     let gap = packets::read(&file)?.video.longest_gap_s();
-    table.promise("ingest dead for 5 s and 30 s → media accepted again", "ms", (95.0, 1500.0), dead);
-    table.promise("link silent for 5 s and 30 s → media accepted again", "ms", (95.0, 1500.0), silent);
+    table.promise("ingest dead for 5 s and 30 s → media accepted again", "ms", (95.0, 1500.0), dead.back);
+    table.promise("link silent for 5 s and 30 s → media accepted again", "ms", (95.0, 1500.0), silent.back);
+    table.promise("peer no longer reads → noticed", "ms", (100.0, 5000.0), silent.noticed);
     table.promise("longest gap in the recording meanwhile", "ms", (100.0, 40.0), vec![gap * 1000.0]);
     table.command(
         "outage",
@@ -94,9 +108,9 @@ fn cut(table: &mut Table) -> anyhow::Result<()> {
     let show = desk.live(&["--to", &there, "--to", &here, "--key-file", &keys, "--record", &record])?;
     show.wait_live(LIMIT)?;
     near.wait_received(BESIDE, BETWEEN, LIMIT)?;
-    let mut took = vec![];
+    let mut seen = Seen::default();
     for time in [SHORT; RUNS as usize].into_iter().chain([LONG]) {
-        took.push(back(&far, &show, time, || link.cut(), || link.mend())?);
+        suffer(&mut seen, &far, &show, time, || link.cut(), || link.mend())?;
     }
     let finished = show.end(LIMIT)?;
     ensure!(finished.status == Some(0), "{}", finished.log);
@@ -104,7 +118,8 @@ fn cut(table: &mut Table) -> anyhow::Result<()> {
     let beside = packets::read(&near.recording(BESIDE)?)?;
     let beside_gap = beside.video.longest_gap_s().max(beside.audio.longest_gap_s());
     let gap = packets::read(&file)?.video.longest_gap_s();
-    table.promise("cable cut for 5 s and 30 s → media accepted again", "ms", (95.0, 1500.0), took);
+    table.promise("cable cut for 5 s and 30 s → media accepted again", "ms", (95.0, 1500.0), seen.back);
+    table.promise("nothing is acknowledged → noticed", "ms", (100.0, 5000.0), seen.noticed);
     table.promise("longest gap at the other destination meanwhile", "ms", (100.0, 40.0), vec![beside_gap * 1000.0]);
     table.promise("longest gap in the recording, cable cut", "ms", (100.0, 40.0), vec![gap * 1000.0]);
     table.command(

@@ -26,7 +26,7 @@ pub(crate) fn run(table: &mut Table) -> anyhow::Result<()> {
         gap.push(seen.sound_gap_s * 1000.0);
     }
     // One second of it is the pause between two figures.
-    table.promise("link at 60 %, 25 % → picture lowered, seen once a second", "s", (50.0, 2.0), reacts);
+    table.promise("link at 60 %, 25 % → picture lowered (2 s), and seen once a second", "s", (100.0, 3.0), reacts);
     table.promise("link at 60 %, 25 % → no more than it carries", "s", (100.0, 10.0), fits);
     table.promise("link at 60 %, 25 %: given after 10 s / carried, with steps up", "ratio", (100.0, 1.15), settled);
     table.promise("link at 60 %, 25 %: farthest behind, by our own figure", "ms", (100.0, 2000.0), behind);
