@@ -424,7 +424,9 @@ impl Synced {
             let written = self.written.load(Ordering::Relaxed);
             if written != synced {
                 synced = written;
-                if let Err(error) = file.sync_data() {
+                if let Err(error) = file.sync_data()
+                    && !is_not_to_be_had(&error)
+                {
                     tracing::warn!(%error, "recording not synced to the disk");
                     *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 }
@@ -434,6 +436,11 @@ impl Synced {
             }
         }
     }
+}
+
+/// Some shares of a network take files and cannot say when they are on the disk: that is no failure of it.
+fn is_not_to_be_had(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::InvalidInput)
 }
 
 /// Makes a plain MP4 of a recording that was not finished and says about how long it is; `None` if it was none. What was
@@ -496,9 +503,10 @@ fn make_plain(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+    use rustix::fs::{Mode, OFlags, open};
     use std::os::fd::OwnedFd;
     use std::time::Instant;
 
@@ -507,9 +515,14 @@ mod tests {
 
     #[test]
     fn what_the_disk_does_not_take_is_told_to_the_writer_once() -> io::Result<()> {
-        // Takes what is written and cannot be synced.
+        let start = |file: OwnedFd| Syncer::start(Arc::new(File::from(file)), std::env::temp_dir(), None);
+        // What knows of no disk has none that fails.
         let (_reader, writer) = io::pipe()?;
-        let mut syncer = Syncer::start(Arc::new(File::from(OwnedFd::from(writer))), std::env::temp_dir(), None)?;
+        let mut pipe = start(writer.into())?;
+        pipe.written(1);
+        // A name and no file: whatever is asked of it fails.
+        let folder = open(std::env::temp_dir(), OFlags::PATH, Mode::empty())?;
+        let mut syncer = start(folder)?;
         assert!(syncer.take_failure().is_none(), "nothing was written yet");
         syncer.written(1);
         let begun = Instant::now();
@@ -522,6 +535,9 @@ mod tests {
         assert!(failure.is_some_and(|e| !is_full(&e)));
         assert!(syncer.take_failure().is_none());
         syncer.stop();
+        // Both began at the same time.
+        assert!(pipe.take_failure().is_none());
+        pipe.stop();
         Ok(())
     }
 }

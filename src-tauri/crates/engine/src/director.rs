@@ -426,7 +426,7 @@ impl Director {
             engine,
             live_since_ms: show.and_then(Show::live_since_ms),
             camera: stage.map(|stage| stage.camera.clone()).unwrap_or_default(),
-            camera_id: stage.map(|stage| stage.camera_id.clone()).unwrap_or_default(),
+            camera_id: stage.map(|stage| stage.camera_id.get()).unwrap_or_default(),
             mic: stage.map(|stage| stage.mic.clone()).unwrap_or_default(),
             demo: stage.is_some_and(|stage| stage.demo),
             muted: self.muted,

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-/// Commands that may wait. Clients wait for each answer, so this is the number of clients.
+/// Commands that may wait, of all clients.
 const WAITING: usize = 32;
 const CROWD: &str = "too many commands at once";
 /// Between two looks at states, times and figures.
@@ -120,6 +120,17 @@ const fn needs_sources(command: &Command) -> bool {
     matches!(command, Command::Configure(_) | Command::Restore(_) | Command::GoLive(_))
 }
 
+/// A show that waits for its sources is over before it begins when somebody ends it.
+fn withdraw_shows(waiting: &mut VecDeque<Box<Order>>) {
+    let (shows, others): (VecDeque<_>, VecDeque<_>) =
+        std::mem::take(waiting).into_iter().partition(|order| matches!(order.command, Command::GoLive(_)));
+    *waiting = others;
+    for show in shows {
+        tracing::info!("a show was ended before its sources were open");
+        let _ = show.answer.send(Err(failure("not_live", &[])));
+    }
+}
+
 fn direct(director: &mut Director, incoming: &Receiver<Note>, stop: &CancellationToken) {
     let mut look = Instant::now();
     // Who is answered when sources are open, and what waits for them.
@@ -155,6 +166,9 @@ fn direct(director: &mut Director, incoming: &Receiver<Note>, stop: &Cancellatio
                 }
             }
             Ok(Note::Order(order)) => {
+                if matches!(order.command, Command::End) {
+                    withdraw_shows(&mut waiting);
+                }
                 let Order { command, attachment, answer } = *order;
                 let quit = matches!(command, Command::Quit);
                 let result = if quit {

@@ -82,10 +82,10 @@ pub(crate) fn open_patiently(wanted: &Configuration, on_air: Option<&OnAir>) -> 
     Ok(Opened { camera: part.camera.unwrap_or_else(|| gone("demo")), mic: part.mic, mic_name: part.mic_name })
 }
 
-/// None of them: a slate and silence, and the word for it.
+/// None of them: a slate and silence, and the word for it. Nameless: which camera has a name then is one that somebody chose.
 pub(crate) fn spared(name: &str) -> Opened {
     let news = vec![Health::new(HealthCode::SourcesSpared).with("device", name)];
-    Opened { camera: Box::new(Paused { name: name.to_owned(), ring: FrameRing::new(), news }), mic: None, mic_name: String::new() }
+    Opened { camera: Box::new(Paused { name: String::new(), ring: FrameRing::new(), news }), mic: None, mic_name: String::new() }
 }
 
 /// The same for the sources asked for.
@@ -188,7 +188,7 @@ pub(crate) fn paused(name: &str) -> Box<dyn VideoSource> {
 }
 
 /// The same for one that cannot be had any more, and says so.
-fn gone(name: &str) -> Box<dyn VideoSource> {
+pub(crate) fn gone(name: &str) -> Box<dyn VideoSource> {
     let news = vec![Health::new(HealthCode::CameraLost).with("device", name)];
     Box::new(Paused { name: name.to_owned(), ring: FrameRing::new(), news })
 }

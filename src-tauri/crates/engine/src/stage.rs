@@ -11,6 +11,7 @@ use crate::sources::{self, Opened, OpenedPart};
 use bytes::Bytes;
 use stallcast_clock::spawn_thread;
 use stallcast_compose::{Fonts, Language, OverlaySet, Slate, slate};
+use stallcast_media::SourceId;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
@@ -89,10 +90,10 @@ pub(crate) struct Stage {
     /// Human names of the sources; the microphone's is empty for silence.
     pub(crate) camera: String,
     pub(crate) mic: String,
-    /// Empty for what is no device.
-    pub(crate) camera_id: String,
+    /// Of the device, wherever it is plugged in now.
+    pub(crate) camera_id: SourceId,
     pub(crate) demo: bool,
-    /// The sources were left out: processes before this one crashed with them.
+    /// The sources are not open: processes before this one crashed with them, or they did not open again.
     pub(crate) spared: bool,
     pub(crate) delay: Delay,
     hub: Hub,
@@ -196,21 +197,31 @@ impl Stage {
                 Ok(result) => Err(Box::new(Opening { refused: Some(refused), since: Instant::now(), result, ..*opening })),
                 Err(e) => {
                     tracing::error!(code = e.code, "what was let go of is not opened again");
+                    self.do_without(camera);
                     Ok(Err(refused))
                 }
             },
             (Err(e), Some(refused)) => {
                 tracing::error!(code = e.code, "the earlier source cannot be waited for");
+                self.do_without(camera);
                 Ok(Err(refused))
             }
             (Err(refused), None) => Ok(Err(refused)),
         }
     }
 
+    /// Nobody looks after what was let go of: that is told, and choosing it once more opens it.
+    fn do_without(&mut self, camera: bool) {
+        if camera {
+            self.program.replace_source(sources::gone(&self.camera));
+        }
+        self.spared = true;
+    }
+
     /// What was there before it was let go of for another one: if it does not open again, it is waited for.
     fn take_back(&self, camera: bool, mic: bool, wake: &Wake) -> Result<Receiver<Result<OpenedPart, Failure>>, Failure> {
         let before = self.configuration.clone();
-        let on_air = OnAir { id: self.camera_id.clone(), name: self.camera.clone() };
+        let on_air = OnAir { id: self.camera_id.get(), name: self.camera.clone() };
         elsewhere(wake, move || {
             sources::open_part(&before, Some(&on_air), camera, mic).or_else(|refused| {
                 tracing::warn!(code = refused.code, "the earlier source does not open again; it is waited for");

@@ -184,7 +184,7 @@ impl Engine {
                 remembered.heard_show(&snapshot.state);
             }
         }
-        let supervisor = Supervisor { inner: Arc::clone(&inner), data, exe, path, crashes: 0 };
+        let supervisor = Supervisor { inner: Arc::clone(&inner), data, exe, path, crashes: 0, ended: false };
         tokio::spawn(supervisor.watch(connection));
         Ok(Self { inner })
     }
@@ -366,6 +366,8 @@ const PAUSE_LIMIT: Duration = Duration::from_secs(10);
 struct Supervisor {
     /// In a row, each soon after its process began.
     crashes: u32,
+    /// The show had ended in order, which nobody was told yet.
+    ended: bool,
     inner: Arc<Inner>,
     data: PathBuf,
     exe: PathBuf,
@@ -431,7 +433,7 @@ impl Supervisor {
     }
 
     /// Has a process again, told what the old one knew. `None`: detached meanwhile.
-    async fn back(&self, died: Instant, before: u32, old: Option<&Child>) -> Option<Arc<Connection>> {
+    async fn back(&mut self, died: Instant, before: u32, old: Option<&Child>) -> Option<Arc<Connection>> {
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5), u64::from(before));
         let mut told = false;
         loop {
@@ -460,9 +462,14 @@ impl Supervisor {
                     let lost = match taken {
                         Taken::Over => None,
                         Taken::Lost(refused) => Some(refused),
-                        // Nothing is told of it: the next one is.
-                        Taken::Died => return Some(connection),
+                        // Nothing is told of it: the next one is. One that lives all the same is found by the same way.
+                        Taken::Died => {
+                            self.ended |= ended;
+                            connection.close();
+                            return Some(connection);
+                        }
                     };
+                    let ended = std::mem::take(&mut self.ended) || ended;
                     self.inner.settled.store(true, Ordering::Release);
                     self.inner.pid.store(connection.pid(), Ordering::Relaxed);
                     self.inner.link.send_replace(Link::Up(Arc::clone(&connection) as Arc<dyn Port>));

@@ -53,3 +53,32 @@ async fn a_show_goes_on_and_ends_while_a_source_does_not_open() {
     assert_eq!((now.state.engine, now.state.demo), (EngineState::Ready, true));
     engine.quit().await;
 }
+
+/// On one thread: what is spawned is sent before what is asked for after it.
+#[tokio::test]
+async fn a_show_that_is_ended_while_it_waits_for_its_sources_does_not_begin() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let engine = Engine::in_process(folder.path()).await.expect("it starts");
+    give(&engine, Command::Configure(small_demo())).await;
+    let fifo = folder.path().join("camera.mp4");
+    mkfifoat(CWD, &fifo, Mode::RUSR | Mode::WUSR).expect("made");
+    let slow = Configuration { camera: CameraChoice::File { path: fifo.clone() }, ..small_demo() };
+    let order = |command: Command| {
+        let engine = engine.clone();
+        tokio::spawn(async move { engine.command(command, bytes::Bytes::new()).await })
+    };
+    let choosing = order(Command::Configure(slow));
+    // Answered behind it: the choice is being carried out.
+    give(&engine, Command::SetMuted { muted: false }).await;
+    let show = order(Command::GoLive(record_into(&folder.path().join("show.mp4"), None)));
+    give(&engine, Command::SetMuted { muted: true }).await;
+    assert!(!choosing.is_finished() && !show.is_finished());
+    assert!(engine.command(Command::End, bytes::Bytes::new()).await.is_err(), "none runs");
+    let refused = tokio::time::timeout(GUARD, show).await.expect("in time").expect("no panic");
+    assert!(refused.is_err(), "it was ended");
+    drop(std::fs::OpenOptions::new().write(true).open(&fifo).expect("opened"));
+    tokio::time::timeout(GUARD, choosing).await.expect("in time").expect("no panic").expect_err("nothing comes out of it");
+    let Reply::Snapshot(now) = give(&engine, Command::Snapshot).await else { panic!("a snapshot") };
+    assert_eq!(now.state.engine, EngineState::Ready);
+    engine.quit().await;
+}

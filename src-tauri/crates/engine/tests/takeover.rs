@@ -337,9 +337,13 @@ async fn a_process_that_crashes_again_and_again_goes_on_without_its_sources_unti
         assert_eq!(restarted(&mut events).await, None);
     }
     // The slate says it.
-    while !problems(&engine).await.contains(&HealthCode::SourcesSpared) {
-        wait_for(&mut events, "figures", |e| matches!(e, EngineEvent::Event(Event::Stats(_))).then_some(())).await;
-    }
+    let told = async {
+        while !problems(&engine).await.contains(&HealthCode::SourcesSpared) {
+            wait_for(&mut events, "figures", |e| matches!(e, EngineEvent::Event(Event::Stats(_))).then_some(())).await;
+        }
+    };
+    tokio::time::timeout(support::GUARD, told).await.expect("the sources are left out");
+    assert_eq!(state(&engine).await.camera, "", "so that one that is chosen is news, be it the same");
     assert!(on_air(&state(&engine).await), "the show goes on behind a slate");
     wait_encoded(&mut events, 30).await;
     let Reply::Snapshot(snapshot) = give(&engine, Command::Snapshot).await else { panic!("a snapshot") };

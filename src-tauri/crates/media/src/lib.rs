@@ -20,4 +20,4 @@ pub use packet::{AudioConfig, Packet, StreamConfig, Track, VideoConfig};
 pub use pts::{NANOS_PER_MS, NANOS_PER_SEC, Pts};
 pub use ring::FrameRing;
 pub use sink::{Counters, LossCounters};
-pub use source::{AudioSource, SourceError, SourceErrorKind, VideoSource};
+pub use source::{AudioSource, SourceError, SourceErrorKind, SourceId, VideoSource};

@@ -1,4 +1,5 @@
 use crate::{AudioBlock, FrameRing, Health, VideoFormat};
+use std::sync::{Arc, Mutex, PoisonError};
 use thiserror::Error;
 
 /// What kind of trouble a source met. Decides the exit status and the sentence.
@@ -26,6 +27,29 @@ pub struct SourceError {
     pub detail: String,
 }
 
+/// Id of an opened device, which changes when it is plugged in elsewhere. Clones are the same id; any thread.
+#[derive(Debug, Clone, Default)]
+pub struct SourceId(Arc<Mutex<String>>);
+
+impl SourceId {
+    /// Of a device.
+    #[must_use]
+    pub fn new(id: &str) -> Self {
+        Self(Arc::new(Mutex::new(id.to_owned())))
+    }
+
+    /// It is found there now.
+    pub fn set(&self, id: &str) {
+        id.clone_into(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Where it was found last; empty for what is no device.
+    #[must_use]
+    pub fn get(&self) -> String {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 /// An opened picture source that delivers on its own thread. Dropping it stops it within 2 s (a wedged driver's thread
 /// is abandoned instead of waited for).
 pub trait VideoSource: Send {
@@ -36,8 +60,8 @@ pub trait VideoSource: Send {
     /// Human name, shown as text.
     fn name(&self) -> String;
     /// What tells a device from another of the same name; empty for what is none.
-    fn id(&self) -> String {
-        String::new()
+    fn id(&self) -> SourceId {
+        SourceId::default()
     }
     /// True for the drawn demo: windows must label it.
     fn is_demo(&self) -> bool {

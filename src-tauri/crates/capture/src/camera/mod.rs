@@ -18,7 +18,7 @@ use crate::watch::START_LIMIT;
 use crate::worker::Worker;
 use door::{Door, Found, Reel};
 use stallcast_media::{
-    Canvas, FramePool, FrameRing, Health, HealthCode, NANOS_PER_MS, SourceError, SourceErrorKind, VideoFormat, VideoSource,
+    Canvas, FramePool, FrameRing, Health, HealthCode, NANOS_PER_MS, SourceError, SourceErrorKind, SourceId, VideoFormat, VideoSource,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -146,7 +146,7 @@ fn share(door: &'static dyn Door, found: Found, there: &[Found], canvas: Canvas,
     Arc::new(Shared {
         door,
         canvas,
-        at: Mutex::new(found.id.clone()),
+        at: SourceId::new(&found.id),
         found,
         twins,
         known,
@@ -171,7 +171,7 @@ struct Shared {
     /// It was on air before.
     known: bool,
     /// Id under which it was opened last.
-    at: Mutex<String>,
+    at: SourceId,
     ring: FrameRing,
     news: News,
     format: Mutex<Option<(VideoFormat, f64)>>,
@@ -240,7 +240,7 @@ impl Shared {
     /// Opens the camera where it is: plugged in again it may have another id.
     fn open_present(&self) -> Result<Box<dyn Reel>, Trouble> {
         let open = |id: &str| {
-            id.clone_into(&mut self.at.lock().unwrap_or_else(PoisonError::into_inner));
+            self.at.set(id);
             self.door.open(id, self.canvas, &self.pool)
         };
         if self.found.name == self.found.id || self.found.id.is_empty() {
@@ -318,8 +318,8 @@ impl VideoSource for CameraSource {
         self.shared.found.name.clone()
     }
 
-    fn id(&self) -> String {
-        self.shared.at.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn id(&self) -> SourceId {
+        self.shared.at.clone()
     }
 
     fn health(&mut self) -> Vec<Health> {

@@ -217,11 +217,11 @@ fn the_camera_that_was_on_air_is_known_by_its_id_and_its_name() {
     // The second of a model, where any would have done.
     let twins = Driver::of_one_model(&[works, works]);
     let source = opened(open(twins, None, Some(&seen("1", "camera")), CANVAS));
-    assert_eq!((source.id().as_str(), twins.opened(0)), ("1", 0));
+    assert_eq!((source.id().get().as_str(), twins.opened(0)), ("1", 0));
     // Under another id since, and the only one of its name: also where it was chosen by that id.
     let models = Driver::of(&[works, works]);
     let source = opened(open(models, Some("0"), Some(&seen("0", "camera 1")), CANVAS));
-    assert_eq!((source.id().as_str(), models.opened(0)), ("1", 0));
+    assert_eq!((source.id().get().as_str(), models.opened(0)), ("1", 0));
     // It may be either of two, and what has its id may be another: neither goes on air.
     for (driver, gone) in [(twins, seen("7", "camera")), (models, seen("0", "camera 7"))] {
         let before = [driver.opened(0), driver.opened(1)];

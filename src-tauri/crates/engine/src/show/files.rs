@@ -6,7 +6,7 @@ use crate::encode::Sink;
 use crate::error::failure;
 use crate::hub::Subject;
 use crate::protocol::{Failure, Recording};
-use stallcast_broadcast::{FileEvent, RecordError, RecordingSink};
+use stallcast_broadcast::{RecordError, RecordingSink};
 use stallcast_media::{Health, HealthCode};
 use std::time::Duration;
 
@@ -22,6 +22,10 @@ pub(super) struct Disk {
 }
 
 impl Disk {
+    pub(super) const fn is_behind(&self) -> bool {
+        self.told
+    }
+
     /// So much waits; `None` without such a file. Is there something to tell: that it is behind, or that it no longer is?
     fn look(&mut self, waits: Option<Duration>) -> Option<bool> {
         let behind = match waits {
@@ -42,6 +46,8 @@ impl Show {
             Sink::Hls(sink) => viewers = Some(sink.waiting()),
             Sink::Rtmp(_) => {}
         });
+        // One that has ended keeps what was waiting.
+        let record = record.filter(|_| self.recording.is_some());
         if let Some(behind) = self.recording_disk.look(record)
             && let Some(path) = &self.recording
         {
@@ -49,10 +55,16 @@ impl Show {
             self.hub.health(Health::new(code).with("path", path.display()));
         }
         match self.viewers_disk.look(viewers) {
-            Some(true) => self.lose_viewers(FileEvent::Failed { reason: "the disk is too slow".to_owned() }),
-            Some(false) => self.viewers_are_back(),
+            Some(true) => self.lose_viewers("the disk is too slow"),
+            Some(false) => self.see_viewers(),
             None => {}
         }
+    }
+
+    /// Nothing is recorded: no disk is too slow for it.
+    pub(super) fn forget_recording_disk(&mut self) {
+        self.recording_disk = Disk::default();
+        self.hub.forget(|subject| subject == Subject::Show("recording_speed"));
     }
 
     /// Starts a file; a running one is finished first.
@@ -85,8 +97,7 @@ impl Show {
     pub(crate) fn stop_recording(&mut self) {
         self.recording = None;
         self.spare_no_more();
-        self.recording_disk = Disk::default();
-        self.hub.forget(|subject| subject == Subject::Show("recording_speed"));
+        self.forget_recording_disk();
         for sink in self.outlets.take(|sink| matches!(sink, Sink::Recording(_))) {
             if let Sink::Recording(sink) = sink
                 && self.finishing.spawn("rec:finish", move || sink.finish(FILE_LIMIT)).is_err()

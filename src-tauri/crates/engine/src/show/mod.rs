@@ -97,6 +97,8 @@ pub(crate) struct Show {
     disk_full: bool,
     recording_disk: Disk,
     viewers_disk: Disk,
+    /// The newest part of the viewers' picture is in its folder.
+    viewers_written: bool,
     hls: bool,
     decider: Decider,
     /// When it went live, ms UTC, and from when on its time counts: the two differ where it went live in a process before this.
@@ -171,6 +173,7 @@ impl Show {
             disk_full: false,
             recording_disk: Disk::default(),
             viewers_disk: Disk::default(),
+            viewers_written: false,
             hls: false,
             decider,
             live_since: go.live_since_ms.map(|ms| (ms, Instant::now())),

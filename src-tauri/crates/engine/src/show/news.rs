@@ -155,29 +155,36 @@ impl Show {
         if running {
             self.recording = None;
             self.spare_no_more();
+            self.forget_recording_disk();
         }
     }
 
     fn take_hls(&mut self, event: FileEvent, at_ms: i64, at: Instant) {
         match event {
             FileEvent::Started => {
-                self.viewers_are_back();
+                self.viewers_written = true;
+                self.see_viewers();
                 self.accepted(Decider::Hls, at_ms, at);
             }
             FileEvent::DiskLow { .. } | FileEvent::DiskEnough | FileEvent::DiskTight { .. } | FileEvent::Continued { .. } => {}
-            FileEvent::DiskFull | FileEvent::Failed { .. } => self.lose_viewers(event),
+            FileEvent::DiskFull | FileEvent::Failed { .. } => {
+                self.viewers_written = false;
+                self.lose_viewers(if let FileEvent::Failed { reason } = &event { reason } else { "disk full" });
+            }
         }
     }
 
-    pub(super) fn lose_viewers(&mut self, event: FileEvent) {
+    pub(super) fn lose_viewers(&mut self, reason: &str) {
         self.hls = false;
-        let reason = if let FileEvent::Failed { reason } = event { reason } else { "disk full".to_owned() };
         self.hub.health(Health::new(HealthCode::ViewersLost).with("reason", reason));
     }
 
-    pub(super) fn viewers_are_back(&mut self) {
-        self.hls = true;
-        self.hub.forget(|subject| subject == Subject::Show("viewers"));
+    /// Their picture is written, and in time: they have it again.
+    pub(super) fn see_viewers(&mut self) {
+        if self.viewers_written && !self.viewers_disk.is_behind() {
+            self.hls = true;
+            self.hub.forget(|subject| subject == Subject::Show("viewers"));
+        }
     }
 
     /// The show is live once whoever decides has accepted.
