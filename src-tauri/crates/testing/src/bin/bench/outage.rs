@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_secs(60);
 /// Of each kind, and one long one.
-const RUNS: u32 = 5;
+const RUNS: u32 = 9;
 const SHORT: Duration = Duration::from_secs(5);
 const LONG: Duration = Duration::from_secs(30);
 /// What must have arrived between two outages: about two seconds.
