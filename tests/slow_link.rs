@@ -14,7 +14,7 @@ fn a_slow_link_costs_quality_and_no_frame() -> anyhow::Result<()> {
     for slow in &seen.slow {
         // Times are hang guards here, four times what is promised; `bench slow` holds the promises, and the rules themselves are
         // tested in virtual time.
-        ensure!(slow.reacts_s <= 8.0 && slow.behind_ms <= 8000.0, "{slow:?}");
+        ensure!(slow.reacts_s.is_none_or(|s| s <= 8.0) && slow.behind_ms <= 8000.0, "{slow:?}");
         ensure!(slow.fits_s.is_finite() && slow.settled < 1.15, "{slow:?}");
     }
     ensure!(seen.dropped == 0 && seen.missing == 0, "every picture arrives: {seen:?}");

@@ -17,6 +17,8 @@ const RATES: (u32, u32) = (1600, 128);
 const STRETCH: usize = 14;
 /// A second's bytes are not even: three of them are looked at together.
 const SMOOTH: usize = 3;
+/// What is given to a cable, of what it carries, that it takes seconds to see from its queue.
+const TOO_MUCH: f64 = 1.3;
 /// Of a stretch, the seconds in which all is settled.
 const SETTLED: usize = 4;
 
@@ -25,8 +27,9 @@ const SETTLED: usize = 4;
 pub struct Stretch {
     /// What the cable carries of the show's rate.
     pub share: f64,
-    /// Seconds until the show says that its picture is lowered; its figures come once a second.
-    pub reacts_s: f64,
+    /// Seconds until the show says that its picture is lowered; its figures come once a second. `None` where it had been lowered
+    /// so far before, for a step up that failed, that what it gives fits or nearly fits.
+    pub reacts_s: Option<f64>,
     /// Seconds until it gives the cable no more than that carries.
     pub fits_s: f64,
     /// What it gives in the last seconds, of what the cable carries: with the steps up that it tries now and then.
@@ -74,7 +77,10 @@ fn mean_kbps(figures: &[(f64, Value)]) -> f64 {
 }
 
 /// A clip that wants every bit of the rate, all the time: noise that never stops.
-fn write_noise(clip: &std::path::Path) -> anyhow::Result<()> {
+///
+/// # Errors
+/// ffmpeg does not run.
+pub fn write_noise(clip: &std::path::Path) -> anyhow::Result<()> {
     let picture = "color=c=gray:s=360x640:r=30,noise=alls=60:allf=t+u";
     let status = Command::new("ffmpeg")
         .args(["-v", "error", "-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", "sine=440", "-t", "6", "-c:v", "libx264"])
@@ -148,14 +154,16 @@ fn stretch(show: &Show, link: &SlowLink, share: f64, before: u64) -> anyhow::Res
     link.set_kbit(Some(carries as u32))?;
     let begun = Instant::now();
     let seen = watch(show, begun, STRETCH)?;
+    let given = f64::from(RATES.0) * before as f64 / 100.0 + f64::from(RATES.1);
     let reacts_s = seen.iter().find(|(_, f)| percent(f) < before).map_or(f64::INFINITY, |(at, _)| *at);
+    let reacts_s = (given > carries * TOO_MUCH).then_some(reacts_s);
     // The first second is still what was encoded before.
     let fits_s = seen[1..].windows(SMOOTH).find(|three| mean_kbps(three) <= carries).map_or(f64::INFINITY, |three| three[0].0);
     let settled = mean_kbps(&seen[seen.len() - SETTLED..]) / carries;
     let behind_ms = seen.iter().filter_map(|(_, f)| f["destinations"][0]["behind_ms"].as_f64()).fold(0.0, f64::max);
-    let at = share * 100.0;
+    let (at, percents) = (share * 100.0, seen.iter().map(|(_, f)| percent(f)).collect::<Vec<_>>());
     eprintln!(
-        "cable at {at:.0} %: reacts after {reacts_s:.1} s, fits after {fits_s:.1} s, settles at {settled:.2}, {behind_ms:.0} ms behind"
+        "cable at {at:.0} %: from {before} % reacts after {reacts_s:.1?} s ({percents:?} %), fits after {fits_s:.1} s, settles at {settled:.2}, {behind_ms:.0} ms behind"
     );
     Ok(Stretch { share, reacts_s, fits_s, settled, behind_ms })
 }

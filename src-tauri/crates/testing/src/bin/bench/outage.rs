@@ -8,6 +8,7 @@ use stallcast_testing::ingest::Ingest;
 use stallcast_testing::packets;
 use stallcast_testing::program::{Desk, Line, Show};
 use stallcast_testing::slow_link::SlowLink;
+use stallcast_testing::slow_show;
 use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -63,10 +64,13 @@ fn dead_or_silent(table: &mut Table) -> anyhow::Result<()> {
     let ingest = Ingest::start()?;
     let proxy = FaultProxy::start(ingest.address())?;
     let desk = Desk::new()?;
-    let (keys, file) = (desk.work("keys"), desk.work("show.mp4"));
+    let (keys, file, clip) = (desk.work("keys"), desk.work("show.mp4"), desk.work("clip.mp4"));
     std::fs::write(&keys, format!("{KEY}\n"))?;
+    // As a camera: it fills its rate, and so the buffers of a peer that no longer reads.
+    slow_show::write_noise(&clip)?;
     let (url, keys, record) = (Ingest::url_at(proxy.address()), keys.to_string_lossy().into_owned(), file.to_string_lossy().into_owned());
-    let show = desk.live(&["--to", &url, "--key-file", &keys, "--record", &record])?;
+    let source = format!("file:{}", clip.display());
+    let show = desk.live(&["--camera", &source, "--canvas", "360x640", "--to", &url, "--key-file", &keys, "--record", &record])?;
     show.wait_live(LIMIT)?;
     let set = |fault: Fault| {
         proxy.set(fault);
@@ -87,7 +91,7 @@ fn dead_or_silent(table: &mut Table) -> anyhow::Result<()> {
     table.promise("longest gap in the recording meanwhile", "ms", (100.0, 40.0), vec![gap * 1000.0]);
     table.command(
         "outage",
-        "stallcast live --to rtmp://PROXY/live --key-file keys --record show.mp4 (demo), `cargo xtask faultproxy` refusing or stalling",
+        "stallcast live --camera file:NOISE --canvas 360x640 --to rtmp://PROXY/live --key-file keys --record show.mp4, `cargo xtask faultproxy` refusing or stalling",
     );
     Ok(())
 }

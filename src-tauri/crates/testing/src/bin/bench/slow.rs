@@ -16,7 +16,7 @@ pub(crate) fn run(table: &mut Table) -> anyhow::Result<()> {
     for _ in 0..RUNS {
         let seen = slow_show::run(&link)?;
         for slow in &seen.slow {
-            reacts.push(slow.reacts_s);
+            reacts.extend(slow.reacts_s);
             fits.push(slow.fits_s);
             settled.push(slow.settled);
             behind.push(slow.behind_ms);
