@@ -70,7 +70,8 @@ fn dead_or_silent(table: &mut Table) -> anyhow::Result<()> {
     slow_show::write_noise(&clip)?;
     let (url, keys, record) = (Ingest::url_at(proxy.address()), keys.to_string_lossy().into_owned(), file.to_string_lossy().into_owned());
     let source = format!("file:{}", clip.display());
-    let show = desk.live(&["--camera", &source, "--canvas", "360x640", "--to", &url, "--key-file", &keys, "--record", &record])?;
+    let words = ["--camera", &source, "--mic", &source, "--canvas", "360x640", "--to", &url, "--key-file", &keys, "--record", &record];
+    let show = desk.live(&words)?;
     show.wait_live(LIMIT)?;
     let set = |fault: Fault| {
         proxy.set(fault);
@@ -91,7 +92,7 @@ fn dead_or_silent(table: &mut Table) -> anyhow::Result<()> {
     table.promise("longest gap in the recording meanwhile", "ms", (100.0, 40.0), vec![gap * 1000.0]);
     table.command(
         "outage",
-        "stallcast live --camera file:NOISE --canvas 360x640 --to rtmp://PROXY/live --key-file keys --record show.mp4, `cargo xtask faultproxy` refusing or stalling",
+        "stallcast live --camera file:NOISE --mic file:NOISE --canvas 360x640 --to rtmp://PROXY/live --key-file keys --record show.mp4, `cargo xtask faultproxy` refusing or stalling",
     );
     Ok(())
 }
