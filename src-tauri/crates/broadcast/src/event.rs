@@ -143,7 +143,7 @@ pub enum FileEvent {
     },
     /// No room left: what is there is kept.
     DiskFull,
-    /// Could not be written; it has ended.
+    /// Could not be written. A recording has ended; HLS is tried on, and [`FileEvent::Started`] says when it is written again.
     Failed {
         /// The system's own words, for the log.
         reason: String,

@@ -18,6 +18,7 @@ use crate::usage::own_usage;
 use bytes::Bytes;
 use stallcast_compose::Fonts;
 use stallcast_media::{Counters, Health, HealthCode, LossCounters};
+use std::ops::ControlFlow::{Break, Continue};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -159,11 +160,11 @@ impl Director {
             return Some(Err(failure("internal", &[("detail", &"nobody looked, and the sources were let go of")])));
         };
         match stage.finish_change(opening, &self.wake) {
-            Err(opening) => {
+            Continue(opening) => {
                 self.opening = Some(opening);
                 None
             }
-            Ok(result) => {
+            Break(result) => {
                 if std::mem::take(&mut self.spoken) && result.is_ok() {
                     self.apply_overlay();
                 }

@@ -55,7 +55,7 @@ use std::path::{Path, PathBuf};
 /// Whatever this process and those it starts die of, the system writes no file of their memory: there are keys in it. Called
 /// before anything secret is read. Does nothing on Windows.
 pub fn no_core_file() {
-    process::without_core_file();
+    process::no_core_file();
 }
 
 /// Where the engine of a data folder listens.

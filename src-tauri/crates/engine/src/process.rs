@@ -9,7 +9,7 @@ mod os;
 
 #[cfg(unix)]
 pub(crate) use os::is_dead;
-pub(crate) use os::{is_dying, kill, leave_session, no_core_file as without_core_file, shut_down_signal};
+pub(crate) use os::{is_dying, kill, leave_session, no_core_file, shut_down_signal};
 
 use crate::error::EngineError;
 use std::fs::OpenOptions;

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use stallcast_clock::spawn_thread;
 use stallcast_compose::{Fonts, Language, OverlaySet, Slate, slate};
 use stallcast_media::SourceId;
+use std::ops::ControlFlow::{self, Break, Continue};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
@@ -170,44 +171,45 @@ impl Stage {
         Ok(Some(Box::new(Opening { wanted, camera, mic, released, since: Instant::now(), refused: None, result })))
     }
 
-    /// Takes what is open, if it is: `Err` with the opening while it goes on. Refused, everything stays as it was: what was let
-    /// go of is opened again, or waited for.
-    pub(crate) fn finish_change(&mut self, mut opening: Box<Opening>, wake: &Wake) -> Result<Result<(), Failure>, Box<Opening>> {
+    /// Takes what is open, if it is; goes on with the opening while it is not. Refused, everything stays as it was: what was let go
+    /// of is opened again, or waited for.
+    pub(crate) fn finish_change(&mut self, mut opening: Box<Opening>, wake: &Wake) -> ControlFlow<Result<(), Failure>, Box<Opening>> {
         let opened = match opening.result.try_recv() {
-            Err(TryRecvError::Empty) if opening.since.elapsed() < LIMIT => return Err(opening),
+            Err(TryRecvError::Empty) if opening.since.elapsed() < LIMIT => return Continue(opening),
             // Where it opens after all, the thread closes it.
             Err(TryRecvError::Empty) => Err(failure("source_unusable", &[("name", &opening.named()), ("detail", &"it never opens")])),
             Ok(opened) => opened,
             Err(TryRecvError::Disconnected) => Err(failure("internal", &[("detail", &"opening a source failed inside")])),
         };
         let Opening { camera, mic, .. } = *opening;
-        match (opened, opening.refused.take()) {
+        Break(match (opened, opening.refused.take()) {
             (Ok(parts), refused) => {
                 self.take(parts, camera, mic);
                 self.spared = false;
-                Ok(refused.map_or_else(
-                    || {
+                match refused {
+                    // That was the earlier one, again.
+                    Some(refused) => Err(refused),
+                    None => {
                         self.configuration = opening.wanted;
                         Ok(())
-                    },
-                    Err,
-                ))
+                    }
+                }
             }
             (Err(refused), None) if opening.released && !self.spared => match self.take_back(camera, mic, wake) {
-                Ok(result) => Err(Box::new(Opening { refused: Some(refused), since: Instant::now(), result, ..*opening })),
+                Ok(result) => return Continue(Box::new(Opening { refused: Some(refused), since: Instant::now(), result, ..*opening })),
                 Err(e) => {
                     tracing::error!(code = e.code, "what was let go of is not opened again");
                     self.do_without(camera);
-                    Ok(Err(refused))
+                    Err(refused)
                 }
             },
             (Err(e), Some(refused)) => {
                 tracing::error!(code = e.code, "the earlier source cannot be waited for");
                 self.do_without(camera);
-                Ok(Err(refused))
+                Err(refused)
             }
-            (Err(refused), None) => Ok(Err(refused)),
-        }
+            (Err(refused), None) => Err(refused),
+        })
     }
 
     /// Nobody looks after what was let go of: that is told, and choosing it once more opens it.
@@ -330,8 +332,8 @@ mod tests {
         let refused = loop {
             wakes.recv_timeout(GUARD).expect("it is told when there is something");
             match stage.finish_change(opening, &wake) {
-                Ok(done) => break done.expect_err("it does not open"),
-                Err(on) => opening = on,
+                Break(done) => break done.expect_err("it does not open"),
+                Continue(on) => opening = on,
             }
         };
         assert_eq!(refused.code, "device_missing");

@@ -75,8 +75,7 @@ pub(crate) fn open(
 ) -> Result<CameraSource, SourceError> {
     let there = list(door);
     if let Some(seen) = seen {
-        let shared = share(door, seen.found(&there), &there, canvas, true);
-        return keep_open(shared);
+        return keep_open(share(door, seen.found(&there), &there, canvas, true));
     }
     if let Some(id) = id {
         let found = there.iter().find(|found| is_meant(found, id)).cloned();
@@ -239,10 +238,7 @@ impl Shared {
 
     /// Opens the camera where it is: plugged in again it may have another id.
     fn open_present(&self) -> Result<Box<dyn Reel>, Trouble> {
-        let open = |id: &str| {
-            self.at.set(id);
-            self.door.open(id, self.canvas, &self.pool)
-        };
+        let open = |id: &str| self.door.open(id, self.canvas, &self.pool).inspect(|_| self.at.set(id));
         if self.found.name == self.found.id || self.found.id.is_empty() {
             // Never seen: any camera that may be meant.
             let mut there = list(self.door).into_iter();

@@ -99,7 +99,6 @@ pub(crate) struct Show {
     viewers_disk: Disk,
     /// The newest part of the viewers' picture is in its folder.
     viewers_written: bool,
-    hls: bool,
     decider: Decider,
     /// When it went live, ms UTC, and from when on its time counts: the two differ where it went live in a process before this.
     live_since: Option<(i64, Instant)>,
@@ -174,7 +173,6 @@ impl Show {
             recording_disk: Disk::default(),
             viewers_disk: Disk::default(),
             viewers_written: false,
-            hls: false,
             decider,
             live_since: go.live_since_ms.map(|ms| (ms, Instant::now())),
             limit: go.for_s.map(Duration::from_secs),
@@ -350,8 +348,9 @@ impl Show {
         self.recordings.clone()
     }
 
-    pub(crate) fn has_hls(&self) -> bool {
-        self.hls
+    /// Do viewers get a picture? It is written, and in time.
+    pub(crate) const fn has_hls(&self) -> bool {
+        self.viewers_written && !self.viewers_disk.is_behind()
     }
 
     /// Room for the recording, minutes.

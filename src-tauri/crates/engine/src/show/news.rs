@@ -174,15 +174,13 @@ impl Show {
         }
     }
 
-    pub(super) fn lose_viewers(&mut self, reason: &str) {
-        self.hls = false;
+    pub(super) fn lose_viewers(&self, reason: &str) {
         self.hub.health(Health::new(HealthCode::ViewersLost).with("reason", reason));
     }
 
-    /// Their picture is written, and in time: they have it again.
-    pub(super) fn see_viewers(&mut self) {
-        if self.viewers_written && !self.viewers_disk.is_behind() {
-            self.hls = true;
+    /// One of the two has become well that viewers depend on: with both they have their picture again.
+    pub(super) fn see_viewers(&self) {
+        if self.has_hls() {
             self.hub.forget(|subject| subject == Subject::Show("viewers"));
         }
     }
