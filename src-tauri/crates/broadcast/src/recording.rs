@@ -9,9 +9,10 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SendError, Sender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -20,6 +21,9 @@ use thiserror::Error;
 /// A disk may be this far behind before pictures are lost; ten seconds is what a sleeping one takes to wake.
 const QUEUE: Duration = Duration::from_secs(30);
 const QUEUE_BYTES: usize = 64 << 20;
+/// Longest wait of whoever starts a recording: no disk that answers takes that long, and a show goes on meanwhile that has to be
+/// looked after.
+const OPENED_WITHIN: Duration = Duration::from_secs(1);
 /// Longest wait of the writer for a packet.
 const PATIENCE: Duration = Duration::from_millis(250);
 /// What a power cut can lose, and how old the known room on the disk can be.
@@ -57,6 +61,26 @@ impl RecordError {
     }
 }
 
+impl From<io::Error> for RecordError {
+    fn from(e: io::Error) -> Self {
+        match e.kind() {
+            io::ErrorKind::AlreadyExists => Self::Exists,
+            _ if is_full(&e) => Self::DiskFull,
+            _ => Self::Unwritable(e),
+        }
+    }
+}
+
+/// What is told where nobody waits for the refusal any more.
+impl From<RecordError> for FileEvent {
+    fn from(late: RecordError) -> Self {
+        match late {
+            RecordError::DiskFull => Self::DiskFull,
+            RecordError::Exists | RecordError::Unwritable(_) => Self::Failed { reason: late.to_string() },
+        }
+    }
+}
+
 /// Records the show into one MP4 file.
 ///
 /// While it runs the file is a fragmented MP4 that grows each half second and plays as it is, also after `kill -9`;
@@ -71,7 +95,8 @@ pub struct RecordingSink {
 }
 
 impl RecordingSink {
-    /// Creates the file and two threads, `record` and `record-sync`. Events come from the first.
+    /// Two threads, `record`, which creates the file, and `record-sync`. Events come from the first. Returns after a second at most:
+    /// a disk that sleeps, or a share that hangs, opens later, with what was pushed meanwhile. What it refuses then is an event.
     ///
     /// # Errors
     /// See [`RecordError`].
@@ -81,42 +106,60 @@ impl RecordingSink {
         config: StreamConfig,
         on_event: impl Fn(FileEvent) + Send + 'static,
     ) -> Result<Self, RecordError> {
-        let refused = |e: io::Error| match e.kind() {
-            io::ErrorKind::AlreadyExists => RecordError::Exists,
-            _ if is_full(&e) => RecordError::DiskFull,
-            _ => RecordError::Unwritable(e),
-        };
         let kbps = u64::from(config.video.kbps) + u64::from(config.audio.kbps);
         let fragmenter = Fragmenter::new(config).map_err(RecordError::Unwritable)?;
-        let room = Room::of(folder(path)).map_err(refused)?;
-        if room.is_some_and(|r| r.usable == 0) {
-            return Err(RecordError::DiskFull);
-        }
-        let file = Arc::new(create(path, overwrite).map_err(refused)?);
-
         let queue = PacketQueue::new(QUEUE, QUEUE_BYTES);
         let minutes = Arc::new(AtomicU64::new(UNKNOWN));
         let crashes = Arc::new(Crashes::default());
         let (done, finished) = channel();
-        let syncer = Syncer::start(Arc::clone(&file), folder(path).to_owned(), room).map_err(refused)?;
-        let recorder = Recorder {
+        // Nothing is kept in it: an answer is heard, or whoever gives it knows that nobody heard it.
+        let (answer, answered) = sync_channel(0);
+        let sink = Self {
             path: path.to_owned(),
-            file,
-            fragmenter,
-            whole: 0,
-            fragments: 0,
-            started: false,
-            rate: Rate { nominal: kbps * 125 * 60, recent: VecDeque::with_capacity(RATE_OVER) },
-            watch: Watch::default(),
-            thrift: Thrift::default(),
+            queue: queue.clone(),
             minutes: Arc::clone(&minutes),
-            syncer,
             crashes: Arc::clone(&crashes),
-            on_event,
+            done: finished,
         };
-        let input = queue.clone();
-        spawn_thread("record", move || recorder.run(&input, &done)).map_err(refused)?;
-        Ok(Self { path: path.to_owned(), queue, minutes, crashes, done: finished })
+        let path = path.to_owned();
+        let record = move || match open(&path, overwrite) {
+            Ok((file, syncer)) => {
+                let recorder = Recorder {
+                    path,
+                    file,
+                    fragmenter,
+                    whole: 0,
+                    fragments: 0,
+                    started: false,
+                    rate: Rate { nominal: kbps * 125 * 60, recent: VecDeque::with_capacity(RATE_OVER) },
+                    watch: Watch::default(),
+                    thrift: Thrift::default(),
+                    minutes,
+                    syncer,
+                    crashes,
+                    on_event,
+                };
+                let _ = answer.send(Ok(()));
+                recorder.run(&queue, &done);
+            }
+            Err(refused) => {
+                queue.close();
+                if let Err(SendError(Err(late))) = answer.send(Err(refused)) {
+                    tracing::warn!(path = %path.display(), error = %late, "the recording does not begin");
+                    on_event(late.into());
+                }
+                let _ = done.send(());
+            }
+        };
+        spawn_thread("record", record).map_err(RecordError::Unwritable)?;
+        match answered.recv_timeout(OPENED_WITHIN) {
+            Ok(opened) => opened.map(|()| sink),
+            Err(RecvTimeoutError::Disconnected) => Err(RecordError::Unwritable(io::Error::other("the thread crashed"))),
+            Err(RecvTimeoutError::Timeout) => {
+                tracing::warn!(path = %sink.path.display(), "the disk takes its time; the recording begins when it answers");
+                Ok(sink)
+            }
+        }
     }
 
     /// Adds a packet. Never blocks; any thread.
@@ -168,6 +211,18 @@ fn folder(path: &Path) -> &Path {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     }
+}
+
+/// The file, empty, and the thread that waits for its disk. Takes as long as the disk does.
+fn open(path: &Path, overwrite: bool) -> Result<(Arc<File>, Syncer), RecordError> {
+    failpoint!("recording.open");
+    let room = Room::of(folder(path))?;
+    if room.is_some_and(|r| r.usable == 0) {
+        return Err(RecordError::DiskFull);
+    }
+    let file = Arc::new(create(path, overwrite)?);
+    let syncer = Syncer::start(Arc::clone(&file), folder(path).to_owned(), room)?;
+    Ok((file, syncer))
 }
 
 /// The file, empty and ours alone.
@@ -392,7 +447,12 @@ impl Syncer {
         let shared = Arc::new(Synced { written: AtomicU64::new(0), failure: Mutex::default(), room: Mutex::new(room) });
         let (wake, woken) = channel();
         let mine = Arc::clone(&shared);
-        let thread = spawn_thread("record-sync", move || mine.run(&file, &folder, &woken))?;
+        let thread = spawn_thread("record-sync", move || {
+            // What it said is in the log. Without it nobody would hear that the disk fails.
+            while catch_unwind(AssertUnwindSafe(|| mine.run(&file, &folder, &woken))).is_err() {
+                tracing::error!("the thread that waits for the disk crashed; starting again");
+            }
+        })?;
         Ok(Self { shared, wake: Some(wake), thread: Some(thread) })
     }
 

@@ -10,7 +10,7 @@ use std::fs;
 use std::io;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use support::clip::Clip;
 use support::look::look;
 use support::nginx::Nginx;
@@ -93,6 +93,50 @@ fn a_destination_outlives_a_crash_of_its_thread() {
     assert_eq!((figures().phase, figures().reconnects), (LinkPhase::Publishing, 1));
     wait_for("more media", LIMIT, || (figures().bytes_sent > sent + 50_000).then_some(()));
     drop(player);
+}
+
+#[test]
+fn nobody_waits_for_a_disk_that_sleeps_and_what_came_meanwhile_is_kept() {
+    let _turn = turn();
+    let clip = Clip::new(2, 60, 800);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("show.mp4");
+    let (wake, woken) = channel();
+    set_trap("failpoint:recording.open", move || {
+        let _ = woken.recv_timeout(2 * LIMIT);
+    });
+    let begun = Instant::now();
+    let sink = RecordingSink::start(&path, false, clip.config.clone(), |_| {}).unwrap();
+    assert!(begun.elapsed() < LIMIT, "it waited for the disk");
+    for (_, packet) in clip.packets(4.0) {
+        sink.push(packet);
+    }
+    assert!(!path.exists() && sink.waiting() > Duration::from_secs(3));
+    wake.send(()).unwrap();
+    sink.finish(LIMIT);
+    look(&path).assert_sound(4.0);
+}
+
+#[test]
+fn what_a_disk_refuses_when_nobody_waits_any_more_is_told() {
+    let _turn = turn();
+    let clip = Clip::new(2, 60, 800);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("show.mp4");
+    let (wake, woken) = channel();
+    set_trap("failpoint:recording.open", move || {
+        let _ = woken.recv_timeout(2 * LIMIT);
+    });
+    let (tell, events) = channel();
+    let sink = RecordingSink::start(&path, false, clip.config.clone(), move |event| {
+        let _ = tell.send(event);
+    });
+    let sink = sink.unwrap();
+    fs::write(&path, b"another one's").unwrap();
+    wake.send(()).unwrap();
+    assert_eq!(events.recv_timeout(LIMIT), Ok(FileEvent::Failed { reason: "the file exists".to_owned() }));
+    sink.finish(LIMIT);
+    assert_eq!(fs::read(&path).unwrap(), b"another one's");
 }
 
 #[test]

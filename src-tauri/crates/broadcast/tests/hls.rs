@@ -206,7 +206,7 @@ fn a_restart_goes_on_and_a_new_show_begins_anew() {
 
     // The show ended; the next one must not offer its tail, and its numbers go on rising.
     let (sink, _events) = start(dir, EPOCH + 30_000);
-    assert!(!dir.join("stream.m3u8").exists());
+    wait_for("no list", LIMIT, || (!dir.join("stream.m3u8").exists()).then_some(()));
     push(&sink, 2.1);
     let text = wait_for("a new list", LIMIT, || Some(list(dir)).filter(|l| !l.is_empty()));
     assert_valid(dir, &text);
@@ -219,10 +219,12 @@ fn a_restart_goes_on_and_a_new_show_begins_anew() {
     // Nobody ended this one, but it was yesterday.
     fs::write(dir.join("stream.m3u8"), list(dir).replace("#EXT-X-ENDLIST\n", "")).unwrap();
     let (sink, _events) = start(dir, EPOCH + 86_400_000);
-    assert!(!dir.join("stream.m3u8").exists());
+    wait_for("no list", LIMIT, || (!dir.join("stream.m3u8").exists()).then_some(()));
     push(&sink, 2.1);
     let text = wait_for("a new list", LIMIT, || Some(list(dir)).filter(|l| !l.is_empty()));
     assert_eq!(segments(&text), ["seg-11.m4s"]);
+    // A player that still reads the old one must not join the two timelines.
+    assert_eq!(tags(&text, "#EXT-X-DISCONTINUITY-SEQUENCE:"), ["2"]);
     sink.finish(LIMIT);
 }
 
@@ -245,9 +247,23 @@ fn a_damaged_list_is_no_reason_not_to_go_live() {
             }
         }
     }
-    let file = folder.path().join("a file");
-    fs::write(&file, "").unwrap();
-    assert!(HlsSink::start(&file, SHOW.config.clone(), EPOCH, |_| {}).is_err());
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_told_and_made_when_it_can() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("live");
+    fs::write(&dir, "in the way").unwrap();
+    let (sink, events) = start(&dir, EPOCH);
+    assert!(matches!(events.recv_timeout(LIMIT), Ok(FileEvent::Failed { .. })));
+    push(&sink, 2.1);
+    wait_for("nobody waits for old pictures", LIMIT, || (sink.waiting() == Duration::ZERO).then_some(()));
+    fs::remove_file(&dir).unwrap();
+    wait_for("a folder", LIMIT, || dir.is_dir().then_some(()));
+    push_between(&sink, 2.1, 6.1);
+    assert_eq!(events.recv_timeout(LIMIT), Ok(FileEvent::Started));
+    sink.finish(LIMIT);
+    assert_valid(&dir, &list(&dir));
 }
 
 #[test]

@@ -63,6 +63,8 @@ impl Folder {
             list.open.iter().flat_map(|s| &s.parts).map(|p| fs::read(dir.join(&p.name)).map(Bytes::from)).collect();
         let goes_on = !list.ended && recent && growing.is_ok();
         if !goes_on {
+            // To a player that still reads the old one, what comes is another timeline under numbers that go on.
+            list.discontinuities += u64::from(!list.ended && list.end_ms().is_some());
             list.clear();
             list.part_target = part_target;
             match fs::remove_file(&path) {

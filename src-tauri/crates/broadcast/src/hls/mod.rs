@@ -18,13 +18,15 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
 
 const QUEUE: Duration = Duration::from_secs(10);
 const QUEUE_BYTES: usize = 32 << 20;
 /// Longest wait of the writer for a packet.
 const PATIENCE: Duration = Duration::from_millis(250);
+/// A folder that cannot be had is tried this often.
+const OPEN_EACH: Duration = Duration::from_secs(1);
 /// Segments in a row with a part that could not be written, for another reason than a full disk, before that is told.
 const PATIENT_FOR: u32 = 5;
 
@@ -41,11 +43,11 @@ pub struct HlsSink {
 }
 
 impl HlsSink {
-    /// Prepares the folder and the thread `hls`, which events come from. `program_epoch_ms` is the UTC time of program
-    /// time 0.
+    /// Starts the thread `hls`, which prepares the folder and which events come from. A folder that cannot be made or written to
+    /// is told, and tried until the end. `program_epoch_ms` is the UTC time of program time 0.
     ///
     /// # Errors
-    /// The folder cannot be made or written to.
+    /// No file can describe these streams, or no thread from the OS.
     pub fn start(
         dir: &Path,
         config: StreamConfig,
@@ -53,14 +55,20 @@ impl HlsSink {
         on_event: impl Fn(FileEvent) + Send + 'static,
     ) -> io::Result<Self> {
         let fragmenter = Fragmenter::new(config)?;
-        fs::create_dir_all(dir)?;
-        let folder = Folder::open(dir, program_epoch_ms, fragmenter.part_target())?;
         let queue = PacketQueue::new(QUEUE, QUEUE_BYTES);
         let (done, finished) = channel();
         let crashes = Arc::new(Crashes::default());
-        let input = queue.clone();
-        let packager = Packager { fragmenter, folder, healthy: false, failures: 0, crashes: Arc::clone(&crashes), on_event };
-        spawn_thread("hls", move || packager.run(&input, &done))?;
+        let (input, counted, dir) = (queue.clone(), Arc::clone(&crashes), dir.to_owned());
+        spawn_thread("hls", move || {
+            let open = || {
+                fs::create_dir_all(&dir)?;
+                Folder::open(&dir, program_epoch_ms, fragmenter.part_target())
+            };
+            if let Some(folder) = opened(open, &input, &on_event) {
+                Packager { fragmenter, folder, healthy: false, failures: 0, crashes: counted, on_event }.run(&input);
+            }
+            let _ = done.send(());
+        })?;
         Ok(Self { queue, crashes, done: finished })
     }
 
@@ -95,6 +103,28 @@ impl Drop for HlsSink {
     }
 }
 
+/// The folder, once it can be had; `None` if the stream ends before.
+fn opened(open: impl Fn() -> io::Result<Folder>, queue: &PacketQueue, on_event: impl Fn(FileEvent)) -> Option<Folder> {
+    let mut told = false;
+    loop {
+        let error = match open() {
+            Ok(folder) => return Some(folder),
+            Err(error) => error,
+        };
+        if !std::mem::replace(&mut told, true) {
+            tracing::warn!(%error, "no folder for HLS");
+            on_event(if is_full(&error) { FileEvent::DiskFull } else { FileEvent::Failed { reason: error.to_string() } });
+        }
+        // What comes meanwhile would be too old for anybody.
+        let again = Instant::now() + OPEN_EACH;
+        while Instant::now() < again {
+            if matches!(queue.pop(PATIENCE), Taken::Closed) {
+                return None;
+            }
+        }
+    }
+}
+
 /// The thread: packets → fragments → parts and segments.
 struct Packager<F> {
     fragmenter: Fragmenter,
@@ -107,7 +137,7 @@ struct Packager<F> {
 }
 
 impl<F: Fn(FileEvent)> Packager<F> {
-    fn run(mut self, queue: &PacketQueue, done: &Sender<()>) {
+    fn run(mut self, queue: &PacketQueue) {
         let crashes = Arc::clone(&self.crashes);
         let ended = crashes.outlive(|again| {
             if again {
@@ -125,7 +155,6 @@ impl<F: Fn(FileEvent)> Packager<F> {
         if pictures + sounds > 0 {
             tracing::warn!(pictures, sounds, "packets lost: the disk did not keep up");
         }
-        let _ = done.send(());
     }
 
     fn package(&mut self, queue: &PacketQueue) -> io::Result<()> {
