@@ -367,6 +367,27 @@ fn a_peer_that_stops_reading_is_noticed_within_five_seconds() {
     assert!(publication.figures().dropped > 0);
 }
 
+/// What is in a socket cannot be dropped: on a link that carries next to nothing it would be late for as long as that lasts.
+#[test]
+fn what_is_far_too_late_is_thrown_away_and_the_present_is_sent() {
+    let nginx = Nginx::start(None);
+    let proxy = Proxy::start(nginx.address());
+    let publication = Publication::start(target(&Nginx::url(proxy.address()), "late"), &WILLING);
+    publication.expect(&SinkEvent::Accepted, secs(5.0));
+    proxy.throttle(40_000);
+    publication.expect(&SinkEvent::Slow, secs(20.0));
+    let far = wait_for("it is far too late", secs(40.0), || Some(publication.figures().behind).filter(|b| *b > secs(4.5)));
+    wait_for("another connection", secs(40.0), || (publication.figures().reconnects == 1).then_some(()));
+    let near = wait_for("nearer", secs(10.0), || Some(publication.figures().behind).filter(|b| *b < far));
+    eprintln!("{far:?} behind, then {near:?}");
+    assert_eq!(publication.figures().phase, LinkPhase::Publishing);
+    // It was slow before and is slow now: nobody has to hear of a loss.
+    assert!(publication.events.try_recv().is_err());
+    proxy.throttle(0);
+    publication.expect(&SinkEvent::CaughtUp, secs(40.0));
+    assert_eq!(publication.figures().reconnects, 1);
+}
+
 #[test]
 fn tls_with_an_own_authority_works_and_a_strangers_is_refused() {
     let nginx = Nginx::start(None);

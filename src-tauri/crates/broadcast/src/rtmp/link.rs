@@ -34,6 +34,9 @@ const KEY_HANG_UPS: u32 = 3;
 const HANG_UPS: u32 = 6;
 /// Connections in a row that are closed without a word before that is told: 3 s in which a server may still be starting.
 const STARTING: u32 = 6;
+/// A connection that was given up for being too late is told as lost when there is no other after so long: a relay on the way may go
+/// on for some seconds with what it still has of the old one.
+const RESET_LIMIT: Duration = Duration::from_secs(4);
 /// Figures and health are looked at this often.
 const LOOK_EACH: Duration = Duration::from_millis(100);
 
@@ -118,6 +121,10 @@ pub(super) struct Link<E, K> {
     /// Connections in a row that were closed without a word.
     unanswered: u32,
     slow: Slow,
+    /// When a session was last given up for being far too late.
+    reset_at: Option<Instant>,
+    /// What the kernel may hold since, bytes, until the link keeps up again.
+    room: Option<usize>,
 }
 
 impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
@@ -147,6 +154,8 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
             hang_ups: 0,
             unanswered: 0,
             slow: Slow::default(),
+            reset_at: None,
+            room: None,
             target,
             config,
         }
@@ -200,7 +209,7 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
                     let known = self.was_accepted();
                     let nobody = matches!(opened, Opened::NobodyBehind);
                     let stranger = matches!(opened, Opened::HungUp(Stage::Handshake) | Opened::TimedOut | Opened::NotTrusted);
-                    let no_answer = nobody || known && stranger;
+                    let no_answer = nobody || known && stranger || matches!(opened, Opened::TimedOut);
                     if no_answer {
                         self.held.interrupt();
                     }
@@ -239,6 +248,7 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
                     match stage {
                         Ok(live) => (live, false),
                         Err(Some(status)) => {
+                            self.miss();
                             if self.is_final() {
                                 return Some(status);
                             }
@@ -268,12 +278,23 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
                     self.lose("nothing is acknowledged");
                     stuck = Some(live);
                 }
-                Ended::Lost if begun.elapsed() < SHORT => {
-                    self.lose("connection lost at once");
+                Ended::Late(live) => {
+                    tracing::warn!(host = self.target.host(), room = self.room, "far too late; beginning anew with the present");
+                    live.wire.abort();
+                    self.figure(|f| (f.behind, f.way, f.delivered) = (Duration::ZERO, Duration::ZERO, 0));
+                }
+                Ended::Closed if begun.elapsed() < SHORT => {
+                    self.lose("closed at once");
                     let wait = self.backoff.next_wait();
                     self.pause(wait);
                 }
-                Ended::Lost => self.lose("connection lost"),
+                // What lies between may have cut it as well: that is no refusal.
+                Ended::Lost | Ended::Closed => {
+                    self.lose("connection lost");
+                    if begun.elapsed() < SHORT {
+                        self.pause(PROBE_EACH);
+                    }
+                }
                 Ended::Refused(status) => {
                     self.lose(&status);
                     if self.is_final() {
@@ -296,10 +317,22 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
         if !self.was_accepted() || self.held.refused(Instant::now()) {
             return true;
         }
-        if self.held.tell() {
+        if !self.is_resetting() && self.held.tell() {
             (self.on_event)(SinkEvent::Held);
         }
         false
+    }
+
+    /// It was we who gave the session up, a moment ago: the platform may not have noticed, and nobody has to hear of it yet.
+    fn is_resetting(&self) -> bool {
+        self.reset_at.is_some_and(|at| at.elapsed() < RESET_LIMIT)
+    }
+
+    /// Told as lost when there is no other session in time; where it was told before, or never accepted, this is nothing.
+    fn miss(&mut self) {
+        if !self.is_resetting() {
+            self.lose("not accepted again after a reset");
+        }
     }
 
     /// Once, and only before this sink was accepted: afterwards the loss has been told.

@@ -4,8 +4,11 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
-/// The OS's resolver cannot be cancelled: after this it is left to itself and asked anew.
+/// The OS's resolver cannot be cancelled: after this it is left to itself.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Questions that wait for it at the same time. One that was asked while there was no network answers when its own time is
+/// over; the next one, once there is a network again, at once.
+const AT_ONCE: usize = 3;
 /// Least time between two questions.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Answers older than this are asked for again when there is reason to.
@@ -17,14 +20,15 @@ pub(super) struct Resolver {
     port: u16,
     known: Vec<SocketAddr>,
     asked: Option<Instant>,
-    answer: Option<Receiver<io::Result<Vec<SocketAddr>>>>,
+    /// The newest last.
+    answers: Vec<(Instant, Receiver<io::Result<Vec<SocketAddr>>>)>,
     turn: usize,
 }
 
 impl Resolver {
     pub fn new(host: &str, port: u16) -> Self {
         let known = host.parse::<IpAddr>().map_or_else(|_| vec![], |ip| vec![SocketAddr::new(ip, port)]);
-        Self { host: host.to_owned(), port, known, asked: None, answer: None, turn: 0 }
+        Self { host: host.to_owned(), port, known, asked: None, answers: Vec::new(), turn: 0 }
     }
 
     /// The next address to try, in turn; `None` while there is none. Never blocks.
@@ -39,28 +43,31 @@ impl Resolver {
         if self.host.parse::<IpAddr>().is_ok() {
             return;
         }
-        match self.answer.as_ref().map(Receiver::try_recv) {
-            Some(Ok(Ok(found))) if !found.is_empty() => {
-                self.known = interleaved(&found);
-                (self.answer, self.turn) = (None, 0);
+        let mut found = None;
+        self.answers.retain(|(asked, answer)| match answer.try_recv() {
+            Ok(Ok(all)) if !all.is_empty() => {
+                found = Some(all);
+                false
             }
-            Some(Ok(_) | Err(TryRecvError::Disconnected)) => self.answer = None,
-            Some(Err(TryRecvError::Empty)) | None => {}
+            Ok(_) | Err(TryRecvError::Disconnected) => false,
+            Err(TryRecvError::Empty) => asked.elapsed() < PATIENCE,
+        });
+        if let Some(all) = found {
+            self.known = interleaved(&all);
+            self.turn = 0;
+            // What was asked before knows no better.
+            self.answers.clear();
         }
         let age = self.asked.map_or(Duration::MAX, |at| at.elapsed());
-        let due = match (&self.answer, self.known.is_empty()) {
-            (Some(_), _) => age > PATIENCE,
-            (None, true) => age > PAUSE,
-            (None, false) => age > FRESH,
-        };
-        if due {
+        let due = age > if self.known.is_empty() { PAUSE } else { FRESH };
+        if due && self.answers.len() < AT_ONCE {
             self.asked = Some(Instant::now());
             let (host, port) = (self.host.clone(), self.port);
             let (tell, answer) = channel();
             let started = spawn_thread("rtmp-dns", move || {
                 let _ = tell.send((host.as_str(), port).to_socket_addrs().map(Iterator::collect));
             });
-            self.answer = started.ok().map(|_| answer);
+            self.answers.extend(started.ok().map(|_| (Instant::now(), answer)));
         }
     }
 }
@@ -93,6 +100,6 @@ mod tests {
     fn an_address_needs_no_lookup() {
         let mut resolver = Resolver::new("::1", 1935);
         assert_eq!(resolver.next().map(|a| a.to_string()).as_deref(), Some("[::1]:1935"));
-        assert!(resolver.answer.is_none());
+        assert!(resolver.answers.is_empty());
     }
 }

@@ -25,10 +25,11 @@ impl Dial {
     /// Begins. About `buffer` bytes, at most twice as many, will wait in the kernel: what is in there can no longer be
     /// dropped.
     pub fn begin(address: SocketAddr, buffer: usize) -> io::Result<Self> {
+        os::begin()?;
         let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
         let stream = TcpStream::from(socket(family, SocketType::STREAM, None)?);
         os::prepare(&stream)?;
-        set_socket_send_buffer_size(&stream, buffer)?;
+        hold(&stream, buffer)?;
         stream.set_nodelay(true)?;
         stream.set_nonblocking(true)?;
         match connect(&stream, &address) {
@@ -48,6 +49,11 @@ impl Dial {
             None => self.stream.peer_addr().map(|_| self.stream),
         }
     }
+}
+
+/// About so many bytes, at most twice as many, may wait in the kernel.
+pub(super) fn hold(stream: &TcpStream, bytes: usize) -> io::Result<()> {
+    Ok(set_socket_send_buffer_size(stream, bytes)?)
 }
 
 /// Waits until one of the sockets is readable, writable if asked for, or broken; which ones.

@@ -7,6 +7,12 @@ use std::time::Duration;
 /// The kernel gives a silent connection up after this; until then it is ours to abort when the link is back.
 const USER_TIMEOUT_MS: u32 = 60_000;
 
+/// Before the first socket.
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere it may fail")]
+pub(crate) const fn begin() -> io::Result<()> {
+    Ok(())
+}
+
 /// Options before connecting.
 pub(crate) fn prepare(stream: &TcpStream) -> io::Result<()> {
     rustix::io::fcntl_setfd(stream, rustix::io::FdFlags::CLOEXEC)?;

@@ -2,6 +2,19 @@ use std::io;
 use std::net::TcpStream;
 use std::time::Duration;
 
+/// Before the first socket: Windows has none until it is asked for them, once in a process.
+pub(crate) fn begin() -> io::Result<()> {
+    #[cfg(windows)]
+    {
+        static BEGUN: std::sync::OnceLock<()> = std::sync::OnceLock::new();
+        if BEGUN.get().is_none() {
+            rustix::net::wsa_startup()?;
+            let _ = BEGUN.set(());
+        }
+    }
+    Ok(())
+}
+
 /// Options before connecting.
 pub(crate) fn prepare(stream: &TcpStream) -> io::Result<()> {
     #[cfg(unix)]

@@ -1,4 +1,4 @@
-use super::socket::{abort, round_trip, unsent};
+use super::socket::{abort, hold, round_trip, unsent};
 use crate::Target;
 use rustls::client::ClientConnection;
 use rustls::pki_types::ServerName;
@@ -131,6 +131,13 @@ impl Wire {
     /// Bytes the peer has acknowledged; where the OS does not say, those the kernel took.
     pub fn delivered(&self) -> u64 {
         self.written - self.unsent().unwrap_or(0).min(self.written)
+    }
+
+    /// About so many bytes may wait in the kernel from now on.
+    pub fn hold(&self, bytes: usize) {
+        if let Err(error) = hold(&self.stream, bytes) {
+            tracing::debug!(%error, "the send buffer stays as it is");
+        }
     }
 
     /// Says that nothing more will come.

@@ -14,6 +14,8 @@ pub struct Proxy {
 struct State {
     frozen: AtomicBool,
     holds: AtomicBool,
+    /// Bytes a second; 0: as fast as they come.
+    pace: AtomicU64,
     accepted: AtomicU64,
     pairs: Mutex<Vec<(TcpStream, TcpStream)>>,
 }
@@ -55,6 +57,11 @@ impl Proxy {
         self.state.frozen.store(frozen, Ordering::SeqCst);
     }
 
+    /// Passes on so many bytes a second from now on.
+    pub fn throttle(&self, pace: u64) {
+        self.state.pace.store(pace, Ordering::SeqCst);
+    }
+
     /// Closes all connections to clients; the server does not hear of it.
     pub fn cut_clients(&self) {
         self.state.holds.store(true, Ordering::SeqCst);
@@ -81,6 +88,10 @@ impl State {
             }
             match from.read(&mut chunk) {
                 Ok(got) if got > 0 => {
+                    let pace = self.pace.load(Ordering::SeqCst);
+                    if pace > 0 {
+                        std::thread::sleep(Duration::from_millis(got as u64 * 1000 / pace));
+                    }
                     if to.write_all(&chunk[..got]).is_err() {
                         return;
                     }

@@ -47,8 +47,7 @@ pub(super) enum Opened {
 impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
     /// Looks for a TCP connection, for ever: one fresh try each [`PROBE_EACH`], at most two at once.
     pub(super) fn dial(&mut self, stuck: &mut Option<Box<Live>>) -> Dialed {
-        let kbps = self.config.video.kbps + self.config.audio.kbps;
-        let buffer = usize::try_from(kbps).map_or(SEND_BUFFER, |kbps| (kbps * 125).max(SEND_BUFFER));
+        let buffer = self.room.unwrap_or_else(|| self.usual_room());
         let mut dials: Vec<Dial> = vec![];
         let mut probed: Option<Instant> = None;
         let begun = Instant::now();
@@ -57,6 +56,7 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
                 self.tell_unreachable(probed.is_some());
                 self.held.interrupt();
             }
+            self.miss();
             if self.shared.stopping().is_some() {
                 return Dialed::Stop;
             }
@@ -103,6 +103,12 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
         }
     }
 
+    /// Kernel send buffer of a link that carries the stream, bytes.
+    pub(super) fn usual_room(&self) -> usize {
+        let kbps = self.config.video.kbps + self.config.audio.kbps;
+        usize::try_from(kbps).map_or(SEND_BUFFER, |kbps| (kbps * 125).max(SEND_BUFFER))
+    }
+
     /// TLS, handshake, connect, publish.
     pub(super) fn open(&mut self, stream: TcpStream) -> Opened {
         let until = Instant::now() + SETUP;
@@ -130,6 +136,7 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
                 Ok(None) => {}
                 Err(trouble) => return self.failed(&trouble, live.session.stage(), live.wire.heard()),
             }
+            self.miss();
             if live.wire.heard() != heard {
                 (heard, heard_at) = (live.wire.heard(), Instant::now());
             }

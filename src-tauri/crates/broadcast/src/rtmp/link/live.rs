@@ -58,6 +58,11 @@ impl Live {
         self.wire.wants_write() || (self.pending() > 0 && !self.wire.is_handshaking())
     }
 
+    /// Bytes that it was given to send since it began.
+    pub const fn given(&self) -> u64 {
+        self.passed + (self.session.out.len() - self.at) as u64
+    }
+
     /// One packet to be sent. `origin` counts with the first one: time 0 of this publication.
     pub fn give(&mut self, packet: &Packet, origin: Pts) -> Result<(), ProtocolError> {
         let origin = *self.origin.get_or_insert(origin);

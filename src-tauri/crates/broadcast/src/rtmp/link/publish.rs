@@ -7,6 +7,8 @@ use super::{AGE, LOOK_EACH, Link, TURN};
 use crate::SinkEvent;
 use stallcast_clock::failpoint;
 use stallcast_media::{Packet, Track, VideoConfig};
+use std::collections::VecDeque;
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 /// Longest wait for a packet: pictures come more often, and with each the server's words are read too.
@@ -25,11 +27,26 @@ const SLOW: Duration = Duration::from_millis(1500);
 const CALM: Duration = Duration::from_millis(500);
 const CALM_FOR: Duration = Duration::from_secs(5);
 
+/// The socket has held more than this of the show for so long, and no longer way explains it: what is in there cannot be dropped,
+/// and would be that late for as long as the link is slow. A new connection begins with the present.
+const LATE: Duration = Duration::from_secs(4);
+const LATE_FOR: Duration = Duration::from_secs(2);
+/// Least time between two of them: a platform is not to be hammered.
+const RESET_EACH: Duration = Duration::from_secs(30);
+/// What a stream takes and a link carries is measured over so long.
+const MEASURED: Duration = Duration::from_secs(3);
+/// Least kernel send buffer of a link that was too late.
+const NARROW: usize = 32 << 10;
+
 /// How a session ended.
 pub(super) enum Ended {
     Lost,
+    /// The server closed it.
+    Closed,
     /// Nothing moves; the session is kept, in case it does again.
     Stuck(Box<Live>),
+    /// It moves, and is far too late.
+    Late(Box<Live>),
     Refused(String),
     Stop(Box<Live>, Instant),
 }
@@ -45,6 +62,32 @@ pub(super) struct Slow {
     told: bool,
     calm_since: Option<Instant>,
     dropped: u64,
+    /// Since when far too much has been waiting in the socket, and what had been delivered then.
+    late_since: Option<(Instant, u64)>,
+    /// What it was given, at times at which it moved and nothing had to wait: a full link says nothing of the stream.
+    given: VecDeque<(Instant, u64)>,
+}
+
+impl Slow {
+    /// What the stream takes, kbit/s, as long as it could be sent; `None` before that is known.
+    fn takes_kbps(&self) -> Option<u32> {
+        let ((from, first), (to, last)) = (self.given.front()?, self.given.back()?);
+        kbps(last.saturating_sub(*first), to.duration_since(*from))
+    }
+
+    /// The session moved, and had been given so much.
+    fn moved(&mut self, now: Instant, given: u64) {
+        self.given.push_back((now, given));
+        while self.given.get(1).is_some_and(|(at, _)| now.duration_since(*at) >= MEASURED) {
+            self.given.pop_front();
+        }
+    }
+}
+
+/// `None` over less than a second.
+fn kbps(bytes: u64, time: Duration) -> Option<u32> {
+    let kbps = bytes as f64 * 8.0 / 1000.0 / time.as_secs_f64();
+    (time >= Duration::from_secs(1)).then_some(kbps as u32)
 }
 
 impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
@@ -64,7 +107,7 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
         let (mut given, mut on_air) = (revived, revived);
         let mut looked = Instant::now();
         live.quiet_since = looked;
-        let stuck = stuck_after(self.config.video.kbps + self.config.audio.kbps);
+        let nominal = self.config.video.kbps + self.config.audio.kbps;
         // What was told stays so until it is answered.
         self.slow = Slow { dropped: u64::MAX, told: self.slow.told, ..Slow::default() };
         loop {
@@ -78,7 +121,9 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
             }
             let mut patience = if live.wants_write() { Duration::ZERO } else { QUIET };
             // A picture and the sound that waited for it leave together.
-            while live.pending() < OUT
+            // Neither here nor in the kernel can anything be dropped.
+            let most = self.room.map_or(OUT, |room| room.min(OUT));
+            while live.pending() < most
                 && let Some(packet) = self.feed.next(patience)
                 && let Some(origin) = self.feed.origin()
             {
@@ -106,10 +151,16 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
             if looked.elapsed() >= LOOK_EACH {
                 looked = Instant::now();
                 failpoint!("rtmp.look");
-                live.progress();
+                if live.progress() && live.pending() == 0 && !live.wants_write() {
+                    self.slow.moved(looked, live.given());
+                }
                 self.look(&mut live);
-                if live.quiet_since.elapsed() >= stuck {
+                let takes = self.slow.takes_kbps().unwrap_or(nominal).min(nominal);
+                if live.quiet_since.elapsed() >= stuck_after(takes) {
                     return Ended::Stuck(live);
+                }
+                if self.is_too_late(&live) {
+                    return Ended::Late(live);
                 }
             }
         }
@@ -131,14 +182,20 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
             Trouble::Io(error) => tracing::info!(host = self.target.host(), %error, "connection ended"),
             Trouble::Protocol(error) => tracing::info!(host = self.target.host(), %error, "server not understood"),
         }
-        Ended::Lost
+        match trouble {
+            Trouble::Io(error) if error.kind() != ErrorKind::UnexpectedEof => Ended::Lost,
+            Trouble::Io(_) | Trouble::Protocol(_) => Ended::Closed,
+        }
     }
 
     /// Figures, and whether the link keeps up.
     fn look(&mut self, live: &mut Live) {
-        let behind = self.feed.span() + live.age();
+        let age = live.age();
+        let behind = self.feed.span() + age;
         let way = live.way(behind);
         let queued = behind.saturating_sub(way);
+        let late = age.saturating_sub(way) > LATE;
+        self.slow.late_since = late.then(|| self.slow.late_since.unwrap_or_else(|| (Instant::now(), live.wire.delivered())));
         let sent = std::mem::take(&mut live.sent);
         self.figure(|f| {
             (f.behind, f.way) = (behind, way);
@@ -160,9 +217,27 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
         }
         if slow || queued > CALM {
             self.slow.calm_since = None;
-        } else if self.slow.calm_since.get_or_insert_with(Instant::now).elapsed() >= CALM_FOR && std::mem::take(&mut self.slow.told) {
-            (self.on_event)(SinkEvent::CaughtUp);
+        } else if self.slow.calm_since.get_or_insert_with(Instant::now).elapsed() >= CALM_FOR {
+            if self.room.take().is_some() {
+                live.wire.hold(self.usual_room());
+            }
+            if std::mem::take(&mut self.slow.told) {
+                (self.on_event)(SinkEvent::CaughtUp);
+            }
         }
+    }
+
+    /// Then what it carries says how much its next socket may hold.
+    fn is_too_late(&mut self, live: &Live) -> bool {
+        let Some((since, delivered)) = self.slow.late_since else { return false };
+        let lasts = since.elapsed();
+        if lasts < LATE_FOR || self.reset_at.is_some_and(|at| at.elapsed() < RESET_EACH) {
+            return false;
+        }
+        let carried = kbps(live.wire.delivered().saturating_sub(delivered), lasts).unwrap_or(0);
+        self.room = Some((carried as usize * 125).max(NARROW));
+        self.reset_at = Some(Instant::now());
+        true
     }
 
     /// Sends what waits, says that this is the end, and lets the server read it.
@@ -214,5 +289,20 @@ mod tests {
             assert!(noticed(kbps) <= Duration::from_millis(4800), "{:?} at {kbps} kbit/s", noticed(kbps));
         }
         assert_eq!([stuck_after(300), stuck_after(0)], [STUCK_LEAST; 2]);
+    }
+
+    #[test]
+    fn what_a_stream_takes_is_known_from_the_time_in_which_it_moved() {
+        let (mut slow, start) = (Slow::default(), Instant::now());
+        assert_eq!(slow.takes_kbps(), None);
+        for tenth in 0..=60 {
+            slow.moved(start + Duration::from_millis(100 * tenth), 10_000 * tenth);
+        }
+        assert_eq!(slow.takes_kbps(), Some(800));
+        // A still picture.
+        for tenth in 61..=100 {
+            slow.moved(start + Duration::from_millis(100 * tenth), 600_000 + 2_500 * (tenth - 60));
+        }
+        assert_eq!(slow.takes_kbps(), Some(200));
     }
 }
