@@ -80,7 +80,17 @@ pub(crate) fn keep_trying(device: &Arc<impl Device>, hangs_after: i64) -> Result
 fn watch_over(device: &Arc<impl Device>, worker: Worker, hangs_after: i64, lost: bool) -> std::io::Result<Worker> {
     let watched = Arc::clone(device);
     let name = format!("w-{}", device.thread_name());
-    Worker::spawn(&name, move |halt| watch(&watched, worker, hangs_after, lost, &halt))
+    Worker::spawn(&name, move |halt| {
+        let (mut worker, mut lost) = (Some(worker), lost);
+        // After a crash nobody has the device: it is lost, and opened again.
+        while catch_unwind(AssertUnwindSafe(|| watch(&watched, worker.take(), hangs_after, lost, &halt))).is_err() {
+            tracing::error!(thread = watched.thread_name(), "the watch over a device crashed; starting again");
+            if !std::mem::replace(&mut lost, true) {
+                watched.tell(true);
+            }
+            halt.wait_until(now() + LOOK_EVERY);
+        }
+    })
 }
 
 fn send(device: &Arc<impl Device>) -> std::io::Result<(Worker, Receiver<Result<(), Trouble>>)> {
@@ -98,8 +108,7 @@ fn send(device: &Arc<impl Device>) -> std::io::Result<(Worker, Receiver<Result<(
     Ok((worker, outcome))
 }
 
-fn watch(device: &Arc<impl Device>, worker: Worker, hangs_after: i64, lost: bool, halt: &Halt) {
-    let mut worker = Some(worker);
+fn watch(device: &Arc<impl Device>, mut worker: Option<Worker>, hangs_after: i64, lost: bool, halt: &Halt) {
     let mut stuck: Vec<Ended> = Vec::new();
     // Counted from before what came meanwhile, so that it is noticed.
     let delivered = if lost { 0 } else { device.delivered() };
