@@ -22,7 +22,7 @@ pub use congestion::Congestion;
 pub use disk::room_minutes;
 pub use event::{FileEvent, LinkFigures, LinkPhase, Refusal, SinkEvent};
 pub use hls::HlsSink;
-pub use parts::{earlier_parts, next_part};
+pub use parts::{earlier_parts, is_one_recording, next_part};
 pub use recording::{RecordError, RecordingSink, recover};
 pub use rtmp::RtmpSink;
 pub use target::{Target, TargetError};

@@ -23,6 +23,12 @@ pub fn next_part(path: &Path) -> PathBuf {
         .unwrap_or_else(|| path.to_owned())
 }
 
+/// Are these parts of one recording? By their names alone.
+#[must_use]
+pub fn is_one_recording(a: &Path, b: &Path) -> bool {
+    a.parent() == b.parent() && extension(a) == extension(b) && place(a).0 == place(b).0
+}
+
 /// The parts of the same recording that came before this one; those that are there.
 #[must_use]
 pub fn earlier_parts(path: &Path) -> Vec<PathBuf> {
@@ -46,6 +52,8 @@ mod tests {
         assert_eq!(next_part(&at("show.mp4")), at("show.part3.mp4"), "what exists is not touched");
         assert_eq!(next_part(&at("show.part4.mp4")), at("show.part5.mp4"), "a part of a part is the next one");
         assert_eq!(earlier_parts(&at("show.part4.mp4")), [at("show.mp4"), at("show.part2.mp4")]);
+        assert!(is_one_recording(&at("show.mp4"), &at("show.part7.mp4")) && is_one_recording(&at("a.mp4"), &at("a.mp4")));
+        assert!(!is_one_recording(&at("show.mp4"), &at("show.part2.mov")) && !is_one_recording(&at("a.mp4"), &at("b.part2.mp4")));
         assert!(earlier_parts(&at("show.mp4")).is_empty() && earlier_parts(&at("show.party.mp4")).is_empty());
     }
 }

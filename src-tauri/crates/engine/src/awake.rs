@@ -1,12 +1,12 @@
 //! While a show runs the machine neither sleeps nor darkens its screen, and its battery is watched.
 
+use crate::guard::guarded;
 use crate::hub::Hub;
 use keepawake::KeepAwake;
 use stallcast_clock::spawn_thread;
 use stallcast_media::{Health, HealthCode};
 use starship_battery::State;
 use starship_battery::units::{ratio, time};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
@@ -27,12 +27,14 @@ impl Awake {
     /// Asks the system. That may take a moment and may fail; nobody waits for it.
     pub(crate) fn start(hub: Hub) -> Self {
         let (held, over) = sync_channel(1);
+        // Whoever speaks to the system's services for us may panic when they go away; asked again, they may be back.
         let thread = spawn_thread("awake", move || {
-            // Whoever speaks to the system's services for us may panic when they go away. That ends this thread only.
-            if catch_unwind(AssertUnwindSafe(|| stay_awake(&hub, &over))).is_err() {
-                tracing::warn!("the machine is no longer kept awake");
-                hub.health(Health::new(HealthCode::NotKeptAwake));
-            }
+            guarded("awake", &hub, |run| {
+                if run > 0 {
+                    hub.health(Health::new(HealthCode::NotKeptAwake));
+                }
+                stay_awake(&hub, &over);
+            });
         });
         match thread {
             Ok(_) => Self { _held: Some(held) },
@@ -45,8 +47,7 @@ impl Awake {
 }
 
 fn stay_awake(hub: &Hub, over: &Receiver<()>) {
-    // One by one: a desktop without the one may have the other.
-    let held = [hold("sleep", |b| b.sleep(true)), hold("idle", |b| b.idle(true)), hold("display", |b| b.display(true))];
+    let held = hold_off();
     if may_fall_asleep(held.each_ref().map(Option::is_some)) {
         hub.health(Health::new(HealthCode::NotKeptAwake));
     }
@@ -71,6 +72,20 @@ fn may_fall_asleep([sleep, idle, _]: [bool; 3]) -> bool {
 /// Without a system bus there is no service that would.
 fn has_who_sends_to_sleep() -> bool {
     !cfg!(target_os = "linux") || std::path::Path::new("/run/dbus/system_bus_socket").exists()
+}
+
+/// One by one: a desktop without the one may have the other.
+#[cfg(not(windows))]
+fn hold_off() -> [Option<KeepAwake>; 3] {
+    [hold("sleep", |b| b.sleep(true)), hold("idle", |b| b.idle(true)), hold("display", |b| b.display(true))]
+}
+
+/// All in one: here a thread has one wish, and each replaces the one before.
+#[cfg(windows)]
+fn hold_off() -> [Option<KeepAwake>; 3] {
+    // Not every machine knows the first one.
+    let all = hold("sleep, idle, display", |b| b.sleep(true).idle(true).display(true));
+    [None, all.or_else(|| hold("idle, display", |b| b.idle(true).display(true))), None]
 }
 
 fn hold(what: &str, choose: impl FnOnce(&mut keepawake::Builder) -> &mut keepawake::Builder) -> Option<KeepAwake> {

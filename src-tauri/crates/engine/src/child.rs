@@ -1,7 +1,7 @@
 use crate::encoders::probe_if_told;
 use crate::ended;
 use crate::error::EngineError;
-use crate::process::{CHILD_MARK, kill, leave_session, shut_down_signal};
+use crate::process::{CHILD_MARK, leave_session, shut_down_signal};
 use crate::runtime::Runtime;
 use crate::server::serve;
 use crate::socket;
@@ -69,10 +69,11 @@ async fn serve_show(data: &Path, stop: CancellationToken) -> Result<(), EngineEr
 }
 
 /// A thread is caught in a call that does not come back: this process makes room for a new one, which goes on with the
-/// show. By force, because an orderly end would wait for that thread; what was recorded is whole up to its last half second.
+/// show. By force, because an orderly end would wait for that thread; what was recorded is whole up to its last half second. As a
+/// crash, which it is: where it happens again and again, the sources are left out.
 fn give_way(part: &'static str) {
     tracing::error!(part, "the show stands still; the media process gives way to a new one");
-    kill(std::process::id());
+    std::process::abort();
 }
 
 /// Logs to `DIR/logs/engine.log`, unless whoever called has set up logging already.

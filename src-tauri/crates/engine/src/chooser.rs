@@ -19,6 +19,9 @@ const LOCK: f64 = 0.005;
 const BASE: f64 = 1.25;
 /// Most periods of delay. The ring keeps six frames: more delay would ask for frames that are gone.
 const MOST: f64 = 4.3;
+/// Most delay that a source starts with whose frames are not taken in order, nanoseconds: the nearest one is there at once, however
+/// seldom they come.
+const LOOSE: f64 = 150e6;
 /// Frames whose stamps make a phase that can be trusted.
 const ENOUGH: u32 = 8;
 /// Two frames that came too late within this time raise D.
@@ -63,17 +66,19 @@ pub(crate) struct FrameChooser {
 
 impl FrameChooser {
     /// `tick` and `period`: nanoseconds of one canvas frame and of one source frame. `least_delay`: D of the program so
-    /// far, if it is live already: D is never lowered then.
+    /// far, if it is live already: D stays then, unless this source's ring does not reach that far back.
     pub(crate) fn new(tick: i64, period: f64, least_delay: i64) -> Self {
         let tick_ns = tick as f64;
         let period = if period.is_finite() && period > 0.0 { period } else { tick_ns };
         let ratio = tick_ns / period;
         let whole = ratio.round();
         let fits = whole >= 1.0 && (ratio / whole - 1.0).abs() <= LOCK;
+        let own = if fits { period * BASE } else { (period * BASE).min(LOOSE) };
+        let least_delay = least_delay.min((period * MOST).max(own) as i64);
         Self {
             period,
             step: fits.then_some(whole as u64),
-            delay: ((period * BASE).max(period) as i64).max(least_delay),
+            delay: (own as i64).max(least_delay),
             least_delay,
             live: least_delay > 0,
             aligned: least_delay > 0,
@@ -105,7 +110,7 @@ impl FrameChooser {
         }
     }
 
-    /// The show begins: from now on D only grows, a period at a time.
+    /// The show begins: from now on D of this source only grows, a period at a time.
     pub(crate) fn go_live(&mut self, at: Pts) {
         if !self.live {
             self.align(at);

@@ -7,8 +7,7 @@ use crate::finishing::Finishing;
 use crate::hub::{Hub, Subject};
 use crate::progress::Progress;
 use crate::protocol::{
-    Command, Configuration, EngineState, Event, Failure, GoLive, OnAir, Overlay, Recording, Reply, Restoration, Snapshot, State, Stats,
-    Summary,
+    Command, Configuration, EngineState, Event, Failure, GoLive, Overlay, Recording, Reply, Restoration, Snapshot, State, Stats, Summary,
 };
 use crate::rates::Rates;
 use crate::show::{Phase, Show, ShowParts};
@@ -57,6 +56,8 @@ pub(crate) struct Director {
     stage: Option<Stage>,
     /// Other sources, while they are being opened.
     opening: Option<Box<Opening>>,
+    /// Those of a process that died, while they are being opened: nobody waits for an answer, and no show for them.
+    reopening: Option<Box<Opening>>,
     /// Their overlays have other words.
     spoken: bool,
     wake: Wake,
@@ -98,6 +99,7 @@ impl Director {
             encoders: Encoders::default(),
             stage: None,
             opening: None,
+            reopening: None,
             spoken: false,
             wake,
             show: None,
@@ -147,14 +149,18 @@ impl Director {
         Ok(Carried::Out(Reply::Done))
     }
 
-    /// Are sources being opened? Until [`Self::opened`] gives the answer nothing is carried out that is about sources or needs
-    /// them.
-    pub(crate) const fn is_opening(&self) -> bool {
-        self.opening.is_some()
+    /// Has this to wait for sources that are being opened? What is about them, and a show that somebody begins with them.
+    pub(crate) const fn must_wait(&self, command: &Command) -> bool {
+        match command {
+            Command::Configure(_) | Command::Restore(_) => self.opening.is_some() || self.reopening.is_some(),
+            Command::GoLive(_) => self.opening.is_some(),
+            _ => false,
+        }
     }
 
     /// The answer that [`Carried::Later`] promised, once there is one.
     pub(crate) fn opened(&mut self) -> Option<Result<Reply, Failure>> {
+        self.follow_reopening();
         let opening = self.opening.take()?;
         let Some(stage) = &mut self.stage else {
             return Some(Err(failure("internal", &[("detail", &"nobody looked, and the sources were let go of")])));
@@ -173,12 +179,20 @@ impl Director {
         }
     }
 
+    fn follow_reopening(&mut self) {
+        let (Some(opening), Some(stage)) = (self.reopening.take(), &mut self.stage) else { return };
+        self.reopening = stage.finish_again(opening, &self.wake);
+        if self.reopening.is_none() {
+            self.tell_state();
+        }
+    }
+
     /// Ends the show if there is one, then everything. Blocks until its files are finished, a minute at most.
     pub(crate) fn close(&mut self) {
         if let Some(summary) = self.end() {
             self.hub.event(Event::Ended(summary));
         }
-        (self.stage, self.opening) = (None, None);
+        (self.stage, self.opening, self.reopening) = (None, None, None);
         self.tell_state();
         if !self.finishing.wait(FILES_LIMIT) {
             tracing::warn!("a recording is still being finished; the next start goes on with it");
@@ -243,21 +257,21 @@ impl Director {
 
     /// A show goes on without a camera, so it can begin again without one.
     fn restore(&mut self, restoration: Restoration) -> Result<Carried, Failure> {
-        let Restoration { configuration: wanted, on_air, at_once, spared } = restoration;
+        let Restoration { configuration: wanted, on_air, spared } = restoration;
         if self.stage.is_some() {
             return self.configure(wanted);
         }
         sources::check(&wanted)?;
         self.encoders.look_for(&wanted, &self.data);
-        let on_air: Option<&OnAir> = on_air.as_ref();
-        let opened = match (spared, at_once) {
-            (true, _) => sources::spared(on_air.map_or("", |camera| &camera.name)),
-            (false, true) => sources::open(&wanted, on_air)?,
-            (false, false) => sources::open_patiently(&wanted, on_air)?,
+        let (stage, reopening) = if spared {
+            let opened = sources::spared(on_air.as_ref().map_or("", |camera| &camera.name));
+            let mut stage = Stage::with(&wanted, opened, &self.around())?;
+            stage.spared = true;
+            (stage, None)
+        } else {
+            Stage::again(&wanted, on_air, &self.around(), &self.wake)?
         };
-        let mut stage = Stage::with(&wanted, opened, &self.around())?;
-        stage.spared = spared;
-        self.stage = Some(stage);
+        (self.stage, self.reopening) = (Some(stage), reopening);
         self.apply_overlay();
         Ok(Carried::Out(Reply::Done))
     }

@@ -47,7 +47,16 @@ pub(crate) fn is_dead(pid: u32) -> bool {
 /// keeps open what the process had open, its listening socket too.
 #[cfg(target_os = "linux")]
 pub(crate) fn is_dying(pid: u32) -> bool {
-    std::fs::read(format!("/proc/{pid}/stat")).is_ok_and(|stat| tells_of_death(&String::from_utf8_lossy(&stat)))
+    let says = |file: &str, tells: fn(&str) -> bool| {
+        std::fs::read(format!("/proc/{pid}/{file}")).is_ok_and(|text| tells(&String::from_utf8_lossy(&text)))
+    };
+    says("stat", tells_of_death) || says("status", tells_of_a_crash)
+}
+
+/// Reads `/proc/PID/status`: a process that crashed waits for all of its threads before it ends, whether it leaves a core file or not.
+#[cfg(target_os = "linux")]
+fn tells_of_a_crash(status: &str) -> bool {
+    status.lines().any(|line| line.strip_prefix("CoreDumping:").is_some_and(|value| value.trim() == "1"))
 }
 
 /// Other systems do not tell.
@@ -128,5 +137,7 @@ mod tests {
         assert!(tells_of_death(&stat("stallcast-engine", "D", 4_194_308, 0)));
         assert!(tells_of_death(&stat("a) S (b", "Z", 4_194_304, 0)));
         assert!(!tells_of_death("") && !tells_of_death("42 (short) S"));
+        assert!(tells_of_a_crash("Name:\tstallcast-engin\nCoreDumping:\t1\nTHP_enabled:\t1\n"));
+        assert!(!tells_of_a_crash("Name:\tCoreDumping:\t1\nCoreDumping:\t0\n") && !tells_of_a_crash(""));
     }
 }

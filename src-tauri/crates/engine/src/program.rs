@@ -21,6 +21,8 @@ use std::thread::JoinHandle;
 const LOST_AFTER: i64 = NANOS_PER_SEC;
 /// A show waits at most so long for its source to be understood before it begins all the same.
 const SETTLE_LIMIT: i64 = 900 * NANOS_PER_MS;
+/// The same for a source that has no picture at all: it may have none for long.
+const NOTHING_LIMIT: i64 = 300 * NANOS_PER_MS;
 /// Idle buffers kept: what encoder queue and preview give back in one go.
 const IDLE_BUFFERS: usize = 4;
 
@@ -129,6 +131,8 @@ struct Clockwork {
     started: Pts,
     /// Since when no frame could be converted.
     broken: Option<Pts>,
+    /// D of the program before this source.
+    least_delay: i64,
     /// Such a source was said to be lost.
     said_broken: bool,
     /// Tick 0.
@@ -157,6 +161,7 @@ impl Clockwork {
             seen: None,
             started: timing::now(),
             broken: None,
+            least_delay: 0,
             said_broken: false,
             origin: timing::now(),
             waiting_feed: None,
@@ -249,7 +254,10 @@ impl Clockwork {
 
     fn take_orders(&mut self, at: Pts) {
         if let Some(source) = self.control.source.take() {
-            let least = if self.feed.is_some() { self.chooser.delay() } else { 0 };
+            // One that never had a picture (it only stood in for another) leaves D as it found it.
+            let now = if self.seen.is_some() { self.chooser.delay() } else { self.chooser.delay().max(self.least_delay) };
+            let least = if self.feed.is_some() { now } else { 0 };
+            self.least_delay = least;
             (self.ring, self.chooser) = Self::follow(self.parts.canvas, &*source, least);
             self.seen = None;
             self.started = at;
@@ -275,7 +283,8 @@ impl Clockwork {
         if self.feed.as_ref().is_some_and(|(feed, _)| feed.is_ending()) {
             self.end_show(at);
         }
-        let ready = |(feed, since): &(Feed, Pts)| self.chooser.is_settled() || at - *since > SETTLE_LIMIT || feed.is_ending();
+        let limit = if self.seen.is_none() { NOTHING_LIMIT } else { SETTLE_LIMIT };
+        let ready = |(feed, since): &(Feed, Pts)| self.chooser.is_settled() || at - *since > limit || feed.is_ending();
         if self.waiting_feed.as_ref().is_some_and(ready)
             && let Some((feed, _)) = self.waiting_feed.take()
         {

@@ -10,7 +10,7 @@ use stallcast_media::{Canvas, Health, LossCounters};
 use std::path::PathBuf;
 
 /// Raised with every change that an older peer would misread.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// Longest accepted JSON part, bytes.
 pub const MAX_JSON: u32 = 1 << 20;
 /// Longest accepted attachment, bytes.
@@ -186,7 +186,8 @@ pub struct OnAir {
     pub name: String,
 }
 
-/// Sources as a process that died had them.
+/// Sources as a process that died had them. None of them is refused, and no show waits for them: what takes its time to open, or is
+/// not there, comes when it does, behind a slate and silence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Restoration {
     /// As they were chosen. This is what [`Snapshot`] tells, whatever is opened for it.
@@ -197,9 +198,6 @@ pub struct Restoration {
     /// next.
     #[serde(default)]
     pub on_air: Option<OnAir>,
-    /// Refuses what does not open now. Else a device is waited for, behind a slate and silence, and no source is refused.
-    #[serde(default)]
-    pub at_once: bool,
     /// Opens none of them: a slate and silence until somebody chooses sources. Processes before this one crashed with them.
     #[serde(default)]
     pub spared: bool,

@@ -2,8 +2,9 @@ use crate::protocol::{
     Command, Configuration, EngineState, GoLive, LinkState, LinkStatus, OnAir, Recording, Reply, Restoration, Snapshot, State,
 };
 use bytes::Bytes;
-use stallcast_broadcast::next_part;
+use stallcast_broadcast::{is_one_recording, next_part};
 use stallcast_media::{Health, HealthCode};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// What a new media process must be told to go on where the old one died. Secrets stay in memory.
@@ -125,11 +126,14 @@ impl Remembered {
     /// A file that ended by itself is not begun again.
     pub(crate) fn heard(&mut self, health: &Health) {
         let Some(show) = &mut self.show else { return };
-        match health.code {
-            HealthCode::RecordingStopped | HealthCode::RecordingFailed => show.recording = None,
-            HealthCode::CleanFeedStopped | HealthCode::CleanFeedFailed => show.clean_feed = None,
-            _ => {}
-        }
+        // The tail of an earlier file may fail while the next one runs.
+        let file = match health.code {
+            HealthCode::RecordingStopped | HealthCode::RecordingFailed => &mut show.recording,
+            HealthCode::CleanFeedStopped | HealthCode::CleanFeedFailed => &mut show.clean_feed,
+            _ => return,
+        };
+        let named = health.params.get("path").map(Path::new);
+        file.take_if(|file| named.is_none_or(|named| is_one_recording(named, &file.path)));
     }
 
     /// The show is over.
@@ -157,7 +161,7 @@ impl Remembered {
     /// opened.
     pub(crate) fn sources(&self, spared: bool) -> Option<Restoration> {
         let configuration = self.configuration.clone()?;
-        Some(Restoration { configuration, on_air: self.camera.clone(), at_once: false, spared })
+        Some(Restoration { configuration, on_air: self.camera.clone(), spared })
     }
 
     /// The commands that restore everything else but the show, in order.
@@ -169,16 +173,26 @@ impl Remembered {
         out
     }
 
-    /// The show as it goes on now; its files in new parts.
+    /// Is there a show?
+    pub(crate) const fn has_show(&self) -> bool {
+        self.show.is_some()
+    }
+
+    /// The show as it goes on now; its files as first named: see [`next_parts`].
     pub(crate) fn show(&self) -> Option<GoLive> {
         let show = self.show.as_ref()?;
-        let next = |file: &Option<Recording>| file.as_ref().map(|r| Recording { path: next_part(&r.path), overwrite: false });
-        let (recording, clean_feed) = (next(&show.recording), next(&show.clean_feed));
+        let (recording, clean_feed) = (show.recording.clone(), show.clean_feed.clone());
         let gone = show.counts_since.map_or(Duration::ZERO, |since| since.elapsed());
         // Not zero: the show ends by its own time, with everything that belongs to an end.
         let for_s = show.go.for_s.map(|s| s.saturating_sub(gone.as_secs()).max(1));
         Some(GoLive { recording, clean_feed, for_s, ..show.go.clone() })
     }
+}
+
+/// The same with its files in new parts. Looks at the disk, which may take as long as a disk does.
+pub(crate) fn next_parts(go: GoLive) -> GoLive {
+    let next = |file: Option<Recording>| file.map(|r| Recording { path: next_part(&r.path), overwrite: false });
+    GoLive { recording: next(go.recording), clean_feed: next(go.clean_feed), ..go }
 }
 
 fn on_air(state: &State) -> Option<OnAir> {
@@ -193,7 +207,6 @@ fn key(overlay: &crate::protocol::Overlay) -> Option<&str> {
 mod tests {
     use super::*;
     use crate::protocol::{CameraChoice, Destination, Overlay, ProductCard, small_demo};
-    use std::path::Path;
 
     fn state(engine: EngineState, links: &[(&str, LinkState)]) -> State {
         let link = |(id, state): &(&str, LinkState)| LinkStatus {
@@ -299,14 +312,14 @@ mod tests {
         remembered.heard_state(&State { camera: String::new(), camera_id: String::new(), ..state(EngineState::Idle, &[]) });
         let sources = remembered.sources(false).expect("they are restored");
         let on_air = OnAir { id: "/dev/video2".to_owned(), name: "C920".to_owned() };
-        assert_eq!(sources, Restoration { configuration: chosen, on_air: Some(on_air), at_once: false, spared: false });
+        assert_eq!(sources, Restoration { configuration: chosen, on_air: Some(on_air), spared: false });
         // As it travels: also to and from a process that knows of no camera.
         let text = serde_json::to_string(&Command::Restore(sources.clone())).expect("JSON");
         assert!(matches!(serde_json::from_str(&text), Ok(Command::Restore(again)) if again == sources), "{text}");
         let Restoration { configuration, .. } = sources;
         let plain = serde_json::to_string(&Command::Configure(configuration.clone())).expect("JSON").replace("configure", "restore");
         let Ok(Command::Restore(older)) = serde_json::from_str(&plain) else { panic!("{plain}") };
-        assert_eq!(older, Restoration { configuration, on_air: None, at_once: false, spared: false });
+        assert_eq!(older, Restoration { configuration, on_air: None, spared: false });
     }
 
     #[test]
@@ -322,7 +335,7 @@ mod tests {
         let settings = remembered.settings();
         assert!(matches!(settings[0].0, Command::SetMuted { muted: true }));
         assert!(matches!(settings[1].0, Command::Preview { .. }));
-        let go = remembered.show().expect("it goes on");
+        let go = next_parts(remembered.show().expect("it goes on"));
         let recording = go.recording.as_ref().expect("it goes on");
         assert_eq!(recording.path, folder.path().join("show.part3.mp4"));
         assert!(!recording.overwrite, "what exists is not touched");
@@ -342,7 +355,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let mut remembered = Remembered::default();
         remembered.note(&go(&folder.path().join("show.mp4")), &Bytes::new(), &Reply::Done);
-        remembered.heard(&Health::new(HealthCode::RecordingStopped));
+        // Of another one, which had been stopped before.
+        remembered.heard(&Health::new(HealthCode::RecordingFailed).with("path", folder.path().join("before.mp4").display()));
+        assert!(remembered.show().is_some_and(|show| show.recording.is_some()));
+        remembered.heard(&Health::new(HealthCode::RecordingStopped).with("path", folder.path().join("show.part2.mp4").display()));
         let show = remembered.show().expect("the show goes on");
         assert!(show.recording.is_none() && show.clean_feed.is_some());
         remembered.heard(&Health::new(HealthCode::CleanFeedFailed));
@@ -356,7 +372,7 @@ mod tests {
         let Command::GoLive(found) = go(&folder.path().join("show.part3.mp4")) else { panic!("a show") };
         std::fs::write(folder.path().join("show.part3.mp4"), "x").expect("written");
         remembered.note(&Command::Handover, &Bytes::new(), &Reply::Handover { show: Some(found) });
-        let show = remembered.show().expect("it goes on");
+        let show = next_parts(remembered.show().expect("it goes on"));
         assert_eq!(show.recording.expect("so does its file").path, folder.path().join("show.part4.mp4"));
     }
 

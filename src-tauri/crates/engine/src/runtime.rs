@@ -115,11 +115,6 @@ fn refused(detail: &str) -> Failure {
     failure("internal", &[("detail", &detail)])
 }
 
-/// Has it to wait until the sources are open that somebody asked for before?
-const fn needs_sources(command: &Command) -> bool {
-    matches!(command, Command::Configure(_) | Command::Restore(_) | Command::GoLive(_))
-}
-
 /// A show that waits for its sources is over before it begins when somebody ends it.
 fn withdraw_shows(waiting: &mut VecDeque<Box<Order>>) {
     let (shows, others): (VecDeque<_>, VecDeque<_>) =
@@ -155,10 +150,13 @@ fn direct(director: &mut Director, incoming: &Receiver<Note>, stop: &Cancellatio
                 let _ = answer.send(result);
             }
         }
-        let next = waiting.pop_front_if(|_| !director.is_opening()).map(Note::Order);
+        let next = waiting.pop_front_if(|order| !director.must_wait(&order.command)).map(Note::Order);
         let next = next.map_or_else(|| incoming.recv_timeout(look.saturating_duration_since(Instant::now())), Ok);
         match next {
-            Ok(Note::Order(order)) if director.is_opening() && needs_sources(&order.command) => {
+            // A show does not overtake the sources that somebody has chosen for it.
+            Ok(Note::Order(order))
+                if director.must_wait(&order.command) || matches!(order.command, Command::GoLive(_)) && !waiting.is_empty() =>
+            {
                 if waiting.len() < WAITING {
                     waiting.push_back(order);
                 } else {

@@ -28,7 +28,7 @@ const LATE_WINDOW: i64 = 10 * NANOS_PER_SEC;
 const SLACK: i64 = 20 * NANOS_PER_MS;
 /// Between two looks for sound that is late.
 const NAP: i64 = 8 * NANOS_PER_MS;
-/// Samples by which one block may be stretched to follow a D that grew: 0.5 %, not heard.
+/// Samples by which one block may be stretched or squeezed to follow another D: 0.5 %, not heard.
 const STRETCH: i64 = 5;
 const BLOCK: i64 = BLOCK_FRAMES as i64;
 
@@ -312,7 +312,7 @@ impl Desk {
     /// One block of the program.
     fn block(&mut self) {
         let wanted = sample_at(Pts(self.delay.get()));
-        // Standing by nobody hears a jump; in a show D only grows, and the sound is stretched until it has followed.
+        // Standing by nobody hears a jump; in a show the sound is stretched, or squeezed, until it has followed.
         let grown = if self.show.is_some() { (wanted - self.delayed).clamp(-STRETCH, STRETCH) } else { wanted - self.delayed };
         let from = self.next - self.delayed;
         let step = if self.show.is_some() { (BLOCK - grown) as f64 / BLOCK as f64 } else { 1.0 };

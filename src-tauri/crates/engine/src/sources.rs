@@ -8,6 +8,11 @@ use stallcast_capture::{FileSources, SeenCamera, UNSEEN_CAMERA};
 use stallcast_media::{Canvas, FrameRing, Health, HealthCode, PixelFormat, SourceError, SourceErrorKind, VideoFormat, VideoSource};
 use std::ops::RangeInclusive;
 use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long sources are opened as if the show began, after a process that died: a device that it held becomes free after a moment.
+const AGAIN_LIMIT: Duration = Duration::from_secs(2);
+const AGAIN_PAUSE: Duration = Duration::from_millis(250);
 
 const SIDES: RangeInclusive<u32> = 160..=1920;
 const RATES: RangeInclusive<u32> = 1..=60;
@@ -70,16 +75,34 @@ fn same_file(a: &Path, b: &Path) -> bool {
 
 /// Opens both; the camera that was on air, if one was.
 pub(crate) fn open(wanted: &Configuration, on_air: Option<&OnAir>) -> Result<Opened, Failure> {
-    let part = open_part(wanted, on_air, true, true)?;
+    both(open_part(wanted, on_air, true, true)?)
+}
+
+/// What was asked for as a whole.
+pub(crate) fn both(part: OpenedPart) -> Result<Opened, Failure> {
     let camera = part.camera.ok_or_else(|| failure("internal", &[("detail", &"no picture source")]))?;
     Ok(Opened { camera, mic: part.mic, mic_name: part.mic_name })
 }
 
-/// Opens both, and never fails for want of a device: it is waited for, behind a slate and silence. A file that cannot be read
-/// any more gives neither picture nor sound.
-pub(crate) fn open_patiently(wanted: &Configuration, on_air: Option<&OnAir>) -> Result<Opened, Failure> {
-    let part = open_part_patiently(wanted, on_air, true, true)?;
-    Ok(Opened { camera: part.camera.unwrap_or_else(|| gone("demo")), mic: part.mic, mic_name: part.mic_name })
+/// Opens both as a process had them that died, and never fails for want of a device: it is waited for, behind a slate and silence. A
+/// file that cannot be read any more gives neither picture nor sound. May take as long as drivers do.
+pub(crate) fn open_again(wanted: &Configuration, on_air: Option<&OnAir>) -> Result<OpenedPart, Failure> {
+    let begun = Instant::now();
+    loop {
+        match open_part(wanted, on_air, true, true) {
+            Err(refused) if begun.elapsed() < AGAIN_LIMIT => {
+                tracing::warn!(code = refused.code, "the sources of the process before are not to be had yet");
+            }
+            Err(_) => return open_part_patiently(wanted, on_air, true, true),
+            opened => return opened,
+        }
+        std::thread::sleep(AGAIN_PAUSE);
+    }
+}
+
+/// Neither picture nor sound, until they are open.
+pub(crate) fn none_yet() -> Opened {
+    Opened { camera: paused(""), mic: None, mic_name: String::new() }
 }
 
 /// None of them: a slate and silence, and the word for it. Nameless: which camera has a name then is one that somebody chose.

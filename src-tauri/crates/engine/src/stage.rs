@@ -11,7 +11,7 @@ use crate::sources::{self, Opened, OpenedPart};
 use bytes::Bytes;
 use stallcast_clock::spawn_thread;
 use stallcast_compose::{Fonts, Language, OverlaySet, Slate, slate};
-use stallcast_media::SourceId;
+use stallcast_media::{Health, HealthCode, SourceId};
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -28,6 +28,11 @@ pub(crate) struct Surroundings<'a> {
 
 /// Sources that are not open after so long never will be: a camera has 3 s to be listed and 7 to open, a microphone 5.
 const LIMIT: Duration = Duration::from_secs(20);
+/// The same for those of a process that died: tried more than once, and then waited for.
+const AGAIN_LIMIT: Duration = Duration::from_secs(30);
+/// A show that goes on after a death begins without sources that are not open after so long: most cameras have their first picture
+/// by then, and without a picture it would be without it for longer.
+const WITHOUT_AFTER: Duration = Duration::from_millis(700);
 
 /// Told when sources are open or refused; called from the thread that opened them.
 pub(crate) type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -40,6 +45,7 @@ pub(crate) struct Opening {
     /// The present ones were let go of for it.
     released: bool,
     since: Instant,
+    limit: Duration,
     /// Why `wanted` is not to be had: what was there before is being opened again.
     refused: Option<Failure>,
     result: Receiver<Result<OpenedPart, Failure>>,
@@ -96,6 +102,8 @@ pub(crate) struct Stage {
     pub(crate) demo: bool,
     /// The sources are not open: processes before this one crashed with them, or they did not open again.
     pub(crate) spared: bool,
+    /// The camera that is missed while it is being opened again.
+    without: String,
     pub(crate) delay: Delay,
     hub: Hub,
 }
@@ -107,6 +115,48 @@ impl Stage {
     /// A source that cannot be had now, or no thread from the OS.
     pub(crate) fn open(wanted: &Configuration, around: &Surroundings<'_>) -> Result<Self, Failure> {
         Self::with(wanted, sources::open(wanted, None)?, around)
+    }
+
+    /// Starts everything over the sources of a process that died, or over none while they are being opened: then there is something
+    /// for [`Stage::finish_change`].
+    ///
+    /// # Errors
+    /// No thread from the OS.
+    pub(crate) fn again(
+        wanted: &Configuration,
+        on_air: Option<OnAir>,
+        around: &Surroundings<'_>,
+        wake: &Wake,
+    ) -> Result<(Self, Option<Box<Opening>>), Failure> {
+        let (to_open, on_air_name) = (wanted.clone(), on_air.as_ref().map(|camera| camera.name.clone()));
+        let result = elsewhere(wake, move || sources::open_again(&to_open, on_air.as_ref()))?;
+        if let Ok(opened) = result.recv_timeout(WITHOUT_AFTER) {
+            return Ok((Self::with(wanted, sources::both(opened?)?, around)?, None));
+        }
+        tracing::warn!("the sources take their time; a show goes on without them until they are open");
+        let (wanted, since) = (wanted.clone(), Instant::now());
+        let mut stage = Self::with(&wanted, sources::none_yet(), around)?;
+        let opening = Opening { wanted, camera: true, mic: true, released: false, since, limit: AGAIN_LIMIT, refused: None, result };
+        stage.without = on_air_name.unwrap_or_else(|| opening.named());
+        around.hub.health(Health::new(HealthCode::CameraLost).with("device", &stage.without));
+        Ok((stage, Some(Box::new(opening))))
+    }
+
+    /// What [`Stage::again`] began: [`Stage::finish_change`] for sources that nobody waits for.
+    pub(crate) fn finish_again(&mut self, opening: Box<Opening>, wake: &Wake) -> Option<Box<Opening>> {
+        match self.finish_change(opening, wake) {
+            Continue(opening) => return Some(opening),
+            Break(Ok(())) => {
+                tracing::info!(camera = self.camera, "the sources are open again");
+                self.hub.health(Health::new(HealthCode::CameraBack).with("device", &self.without));
+            }
+            Break(Err(refused)) => {
+                tracing::error!(code = refused.code, "the sources of the process before do not open");
+                self.camera.clone_from(&self.without);
+                self.do_without(true);
+            }
+        }
+        None
     }
 
     /// Starts everything over sources that are open already, as what `wanted` names.
@@ -142,6 +192,7 @@ impl Stage {
             camera_id,
             demo,
             spared: false,
+            without: String::new(),
             delay,
             hub: hub.clone(),
         })
@@ -168,14 +219,14 @@ impl Stage {
         if released {
             self.release(camera, mic);
         }
-        Ok(Some(Box::new(Opening { wanted, camera, mic, released, since: Instant::now(), refused: None, result })))
+        Ok(Some(Box::new(Opening { wanted, camera, mic, released, since: Instant::now(), limit: LIMIT, refused: None, result })))
     }
 
     /// Takes what is open, if it is; goes on with the opening while it is not. Refused, everything stays as it was: what was let go
     /// of is opened again, or waited for.
     pub(crate) fn finish_change(&mut self, mut opening: Box<Opening>, wake: &Wake) -> ControlFlow<Result<(), Failure>, Box<Opening>> {
         let opened = match opening.result.try_recv() {
-            Err(TryRecvError::Empty) if opening.since.elapsed() < LIMIT => return Continue(opening),
+            Err(TryRecvError::Empty) if opening.since.elapsed() < opening.limit => return Continue(opening),
             // Where it opens after all, the thread closes it.
             Err(TryRecvError::Empty) => Err(failure("source_unusable", &[("name", &opening.named()), ("detail", &"it never opens")])),
             Ok(opened) => opened,
@@ -320,7 +371,7 @@ mod tests {
         let around = Surroundings { hub: &hub, fonts: &fonts, wish: &wish, muted: false };
         let mailbox = hub.attach();
         let mine = camera("one that fell out");
-        let opened = sources::open_patiently(&mine, None).expect("it is waited for");
+        let opened = sources::open_again(&mine, None).and_then(sources::both).expect("it is waited for");
         let mut stage = Stage::with(&mine, opened, &around).expect("threads");
         assert_eq!(lost(&mailbox).await, "one that fell out");
         let (woken, wakes) = channel();

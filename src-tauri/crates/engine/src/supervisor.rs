@@ -444,7 +444,7 @@ impl Supervisor {
                     }
                     let same = connection.pid() == before;
                     let connection = Arc::new(connection);
-                    let had_show = || lock(&self.inner.remembered).show().is_some();
+                    let had_show = || lock(&self.inner.remembered).has_show();
                     let had = had_show();
                     let (taken, ended) = if same {
                         self.look_again(&connection).await;

@@ -1,21 +1,21 @@
 //! What a media process that is started in the place of a dead one is given: sources, settings, and the show.
 
 use crate::client::Connection;
-use crate::error::EngineError;
+use crate::error::{EngineError, failure};
 use crate::port::Port as _;
-use crate::protocol::{Command, Event, Failure, GoLive, Restoration};
-use crate::remembered::Remembered;
+use crate::protocol::{Command, Event, Failure, GoLive};
+use crate::remembered::{Remembered, next_parts};
 use crate::supervisor::EngineEvent;
 use bytes::Bytes;
+use stallcast_clock::spawn_thread;
 use stallcast_media::{Health, HealthCode};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::sync::oneshot;
 
-/// How long a new process is asked to open the sources as if the show began: a device that the dead one held becomes free
-/// after a moment. Then the show goes on without it.
-const SOURCES_LIMIT: Duration = Duration::from_secs(2);
-const SOURCES_PAUSE: Duration = Duration::from_millis(250);
+/// Longest wait for the disk to say which parts of a recording are there.
+const FILES_LIMIT: Duration = Duration::from_millis(500);
 
 /// What became of a show whose process died.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,16 +35,24 @@ pub(crate) async fn take_over(connection: &Connection, remembered: &Mutex<Rememb
         let remembered = lock();
         (remembered.sources(spared), remembered.settings(), remembered.show())
     };
-    if let Some(sources) = sources {
-        restore(connection, sources).await;
-    }
-    for (command, attachment) in settings {
+    let sources = sources.map(|sources| (Command::Restore(sources), Bytes::new()));
+    for (command, attachment) in sources.into_iter().chain(settings) {
         if let Err(e) = connection.order(command, attachment).await {
             tracing::warn!(error = %e, "the new media process refused what the old one had");
         }
     }
-    // Or ended while the sources opened.
-    let Some(mut go) = show.filter(|_| lock().show().is_some()) else { return Taken::Over };
+    let Some(show) = show else { return Taken::Over };
+    let mut go = match with_new_files(show, &tell).await {
+        Ok(go) => go,
+        Err(refused) => {
+            lock().over();
+            return Taken::Lost(refused);
+        }
+    };
+    // Or ended meanwhile.
+    if !lock().has_show() {
+        return Taken::Over;
+    }
     loop {
         match connection.order(Command::GoLive(go.clone()), Bytes::new()).await {
             Err(EngineError::Refused(refused)) if refused.code != "already_live" => {
@@ -68,6 +76,26 @@ pub(crate) async fn take_over(connection: &Connection, remembered: &Mutex<Rememb
     }
 }
 
+/// Files in new parts. A disk that does not even say which are there costs its file, not the show; refused where there is nothing else.
+async fn with_new_files(mut go: GoLive, tell: impl Fn(EngineEvent)) -> Result<GoLive, Failure> {
+    let (named, asked) = oneshot::channel();
+    let wanted = go.clone();
+    let looks = spawn_thread("rec:next", move || drop(named.send(next_parts(wanted))));
+    if let (Ok(_), Ok(Ok(go))) = (looks, tokio::time::timeout(FILES_LIMIT, asked).await) {
+        return Ok(go);
+    }
+    tracing::error!("the disk of the recording does not answer");
+    let files = [(HealthCode::RecordingFailed, go.recording.take()), (HealthCode::CleanFeedFailed, go.clean_feed.take())];
+    for (code, path) in files.into_iter().filter_map(|(code, file)| Some((code, file?.path))) {
+        if go.destinations.is_empty() && go.hls_dir.is_none() {
+            return Err(failure("path_unwritable", &[("path", &path.display()), ("detail", &"the disk does not answer")]));
+        }
+        let health = Health::new(code).with("path", path.display()).with("reason", "the disk does not answer");
+        tell(EngineEvent::Event(Event::Health(health)));
+    }
+    Ok(go)
+}
+
 /// What is written to the disk costs itself, not the show: takes out what the refusal names, else the next of it, and says so.
 /// `None` if then nobody would get the show, or it is not about files.
 fn without_a_file(go: &mut GoLive, refused: &Failure) -> Option<Health> {
@@ -82,30 +110,9 @@ fn without_a_file(go: &mut GoLive, refused: &Failure) -> Option<Health> {
     (!go.destinations.is_empty() || go.hls_dir.is_some()).then(|| health.with("reason", reason))
 }
 
-/// Opens the sources of a new process as the old one had them; what is not there any more is waited for.
-async fn restore(connection: &Connection, sources: Restoration) {
-    let begun = Instant::now();
-    while begun.elapsed() < SOURCES_LIMIT {
-        let now = Command::Restore(Restoration { at_once: true, ..sources.clone() });
-        match connection.order(now, Bytes::new()).await {
-            Ok(_) => return,
-            Err(EngineError::Refused(refused)) => {
-                tracing::warn!(code = refused.code, "the new media process does not have the sources yet");
-            }
-            // Who does not answer any more is told nothing else either.
-            Err(e) => return tracing::error!(error = %e, "the new media process died with the sources"),
-        }
-        tokio::time::sleep(SOURCES_PAUSE).await;
-    }
-    if let Err(e) = connection.order(Command::Restore(sources), Bytes::new()).await {
-        tracing::error!(error = %e, "the new media process has no sources");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::failure;
     use crate::protocol::{Destination, EncoderLimits, Recording};
 
     /// For a destination, for viewers and for a file.

@@ -11,25 +11,29 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-/// Longest wait for an encoder to flush its last packets.
+/// Longest wait for the encoder of a clean feed to flush its last packets; nobody waits for that.
 pub(crate) const FLUSH_LIMIT: Duration = Duration::from_secs(3);
-/// Longest wait for a destination to close.
-const LINK_LIMIT: Duration = Duration::from_millis(1500);
-/// Longest wait of the show's end for all its sinks. What a file needs beyond goes on beside whatever comes next.
-const SINKS_LIMIT: Duration = Duration::from_millis(1600);
+/// Of the show's end, of which two seconds are promised: encoders that flush no more packets by then are caught in a call, or the
+/// machine has no room for them.
+const ENCODERS_LIMIT: Duration = Duration::from_millis(1400);
+/// Longest wait for all sinks, from the beginning of the end. What a file needs beyond goes on beside whatever comes next.
+const END_LIMIT: Duration = Duration::from_millis(1900);
+/// So much earlier a destination has to be done, for its last figures to be counted.
+const SLACK: Duration = Duration::from_millis(100);
 /// Longest time a recording may take to become a plain MP4: ten hours at the rate of a memory card.
 pub(crate) const FILE_LIMIT: Duration = Duration::from_secs(3600);
 
 impl Show {
-    /// Flushes the encoders, closes destinations, begins to finish the files. Takes at most eight seconds, seldom one.
+    /// Flushes the encoders, closes destinations, begins to finish the files. Takes two seconds at most, seldom one.
     pub(crate) fn end(mut self) -> Summary {
+        let begun = Instant::now();
         self.feed.ending.store(true, Ordering::Release);
         for (done, part) in [(&self.picture_done, "picture"), (&self.sound_done, "sound")] {
-            if !done.wait(FLUSH_LIMIT) {
+            if !done.wait(ENCODERS_LIMIT.saturating_sub(begun.elapsed())) {
                 tracing::error!(part, "an encoder did not flush in time");
             }
         }
-        self.finish_sinks();
+        self.finish_sinks(begun + END_LIMIT);
         self.repair_earlier_parts();
         self.take_news();
         let (usage, counters) = (own_usage(), &self.feed.counters);
@@ -53,14 +57,20 @@ impl Show {
         }
     }
 
+    /// The end of a show that did not begin.
+    pub(super) fn take_back_sinks(&mut self) {
+        self.finish_sinks(Instant::now() + END_LIMIT);
+    }
+
     /// What a media process that died left behind becomes a plain file too: it plays as it is, but cannot be searched.
     fn repair_earlier_parts(&self) {
-        let parts: Vec<_> = self.recordings.iter().chain(self.clean.files()).flat_map(|path| earlier_parts(path)).collect();
-        if parts.is_empty() {
+        let files: Vec<_> = self.recordings.iter().chain(self.clean.files()).cloned().collect();
+        if files.is_empty() {
             return;
         }
+        // Even to look for them may take as long as a disk does.
         let repaired = self.finishing.spawn("rec:parts", move || {
-            for part in parts {
+            for part in files.iter().flat_map(|path| earlier_parts(path)) {
                 match stallcast_broadcast::recover(&part) {
                     Ok(Some(_)) => tracing::info!(part = %part.display(), "an earlier part of the recording was finished"),
                     Ok(None) => {}
@@ -73,8 +83,9 @@ impl Show {
         }
     }
 
-    /// All at once: the slowest decides, within [`SINKS_LIMIT`].
-    pub(super) fn finish_sinks(&mut self) {
+    /// All at once: the slowest decides, until `deadline`.
+    fn finish_sinks(&mut self, deadline: Instant) {
+        let limit = deadline.saturating_duration_since(Instant::now()).saturating_sub(SLACK);
         type Finish = Box<dyn FnOnce() -> Option<(usize, LinkFigures)> + Send>;
         let mut link = 0;
         let mut finishes: Vec<Finish> = Vec::new();
@@ -89,14 +100,14 @@ impl Show {
             finishes.push(match sink {
                 Sink::Rtmp(sink) => {
                     link += 1;
-                    Box::new(move || Some((index, sink.finish(LINK_LIMIT))))
+                    Box::new(move || Some((index, sink.finish(limit))))
                 }
                 Sink::Recording(sink) => Box::new(move || {
                     sink.finish(FILE_LIMIT);
                     None
                 }),
                 Sink::Hls(sink) => Box::new(move || {
-                    sink.finish(LINK_LIMIT);
+                    sink.finish(limit);
                     None
                 }),
             });
@@ -113,7 +124,6 @@ impl Show {
             }
         }
         drop(tell);
-        let deadline = Instant::now() + SINKS_LIMIT;
         loop {
             match told.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(Some((index, figures))) => {

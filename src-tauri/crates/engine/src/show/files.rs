@@ -84,6 +84,7 @@ impl Show {
             e => failure("path_unwritable", &[("path", &shown), ("detail", &e)]),
         })?;
         self.stop_recording();
+        self.hub.forget(|subject| subject == Subject::Show("recording"));
         self.recording = Some(path.clone());
         self.recording_name.clone_from(path);
         if !self.recordings.contains(path) {

@@ -69,6 +69,9 @@ enum Decider {
     Hls,
 }
 
+/// Without a destination or a file that accepts for so long, a show is live for the viewers who have it.
+const DECIDES_WITHIN: Duration = Duration::from_secs(10);
+
 pub(crate) struct Show {
     feed: Feed,
     outlets: Outlets,
@@ -92,6 +95,8 @@ pub(crate) struct Show {
     /// What its first part was called: news of it come under that name.
     recording_name: PathBuf,
     recordings: Vec<PathBuf>,
+    /// Those with something in them, as first named.
+    recordings_begun: Vec<PathBuf>,
     clean: CleanFeed,
     finishing: Finishing,
     disk_full: bool,
@@ -100,6 +105,9 @@ pub(crate) struct Show {
     /// The newest part of the viewers' picture is in its folder.
     viewers_written: bool,
     decider: Decider,
+    begun: Instant,
+    /// Since when viewers have had a picture.
+    viewers_since: Option<(i64, Instant)>,
     /// When it went live, ms UTC, and from when on its time counts: the two differ where it went live in a process before this.
     live_since: Option<(i64, Instant)>,
     limit: Option<Duration>,
@@ -167,6 +175,7 @@ impl Show {
             recording: None,
             recording_name: PathBuf::new(),
             recordings: Vec::new(),
+            recordings_begun: Vec::new(),
             clean,
             finishing,
             disk_full: false,
@@ -174,13 +183,17 @@ impl Show {
             viewers_disk: Disk::default(),
             viewers_written: false,
             decider,
+            begun: Instant::now(),
+            viewers_since: None,
             live_since: go.live_since_ms.map(|ms| (ms, Instant::now())),
             limit: go.for_s.map(Duration::from_secs),
             _awake: Awake::start(parts.hub.clone()),
         };
-        let opened = show.open_sinks(targets, go.recording.as_ref(), go.hls_dir.as_deref());
+        // A show that goes on does so without a folder for its viewers: that is tried until it is there.
+        let new_dir = go.hls_dir.as_deref().filter(|_| go.live_since_ms.is_none());
+        let opened = show.open_sinks(targets, go.recording.as_ref(), new_dir);
         if let Err(refused) = opened {
-            show.finish_sinks();
+            show.take_back_sinks();
             return Err(refused);
         }
         if let Some(clean) = &go.clean_feed {
@@ -188,7 +201,7 @@ impl Show {
         }
         let begun = show.begin(go.hls_dir, Relay::new(picture, open), sound, parts);
         if let Err(e) = begun {
-            show.finish_sinks();
+            show.take_back_sinks();
             return Err(internal(&e));
         }
         Ok(show)
@@ -271,12 +284,26 @@ impl Show {
             link.figures = figures;
             link.accepted |= matches!(figures.phase, LinkPhase::Publishing | LinkPhase::Reconnecting);
         }
+        self.decide(Instant::now());
         self.follow_links();
         self.look_at_disks();
         self.clean.look(Instant::now());
         let lost = self.teller.lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
             tracing::warn!(lost, "news of sinks were lost");
+        }
+    }
+
+    /// Whoever was to decide cannot, or does not for too long, and viewers have the show: it is live for them.
+    fn decide(&mut self, now: Instant) {
+        let refused = |link: &Link| matches!(link.figures.phase, LinkPhase::Refused | LinkPhase::Closed);
+        let hopeless = match self.decider {
+            Decider::Destination => self.links.iter().all(refused),
+            Decider::Recording => self.recording.is_none(),
+            Decider::Hls => false,
+        };
+        if self.live_since.is_none() && (hopeless || now.duration_since(self.begun) >= DECIDES_WITHIN) {
+            self.live_since = self.viewers_since;
         }
     }
 

@@ -119,7 +119,10 @@ impl Show {
         // One that was stopped may still say something while it is being finished.
         let running = self.recording.is_some() && self.recording_name == name;
         match event {
-            FileEvent::Started => self.accepted(Decider::Recording, at_ms, at),
+            FileEvent::Started => {
+                self.recordings_begun.push(name.to_owned());
+                self.accepted(Decider::Recording, at_ms, at);
+            }
             FileEvent::Continued { path: next } => {
                 if running {
                     self.recording = Some(next.clone());
@@ -141,17 +144,21 @@ impl Show {
             FileEvent::DiskEnough => self.hub.health(Health::new(HealthCode::DiskEnough)),
             FileEvent::DiskFull => {
                 self.disk_full = true;
-                self.end_recording(running);
+                self.end_recording(name, running);
                 self.hub.health(Health::new(HealthCode::RecordingStopped).with("path", shown));
             }
             FileEvent::Failed { reason } => {
-                self.end_recording(running);
+                self.end_recording(name, running);
                 self.hub.health(Health::new(HealthCode::RecordingFailed).with("path", shown).with("reason", reason));
             }
         }
     }
 
-    fn end_recording(&mut self, running: bool) {
+    fn end_recording(&mut self, name: &Path, running: bool) {
+        if !self.recordings_begun.iter().any(|begun| begun == name) {
+            // Nothing of the show is in it; under this name there may be somebody else's file.
+            self.recordings.retain(|file| file != name);
+        }
         if running {
             self.recording = None;
             self.spare_no_more();
@@ -164,6 +171,7 @@ impl Show {
             FileEvent::Started => {
                 self.viewers_written = true;
                 self.see_viewers();
+                self.viewers_since.get_or_insert((at_ms, at));
                 self.accepted(Decider::Hls, at_ms, at);
             }
             FileEvent::DiskLow { .. } | FileEvent::DiskEnough | FileEvent::DiskTight { .. } | FileEvent::Continued { .. } => {}
