@@ -157,8 +157,10 @@ impl Studio {
         }
         let (address, new_key) = self.address_of(form.url, form.key, old)?;
         let target = address.target()?;
-        if preset.rtmps_only && !target.tls() {
-            return Err(StudioError::new("bad_url").with("rule", "rtmps").with("field", "url").with("name", &preset.name.en));
+        // Whatever was chosen: an address of a platform that is known is one of it.
+        let known = presets::of(&preset.id, target.host()).unwrap_or(preset);
+        if known.rtmps_only && !target.tls() {
+            return Err(StudioError::new("bad_url").with("rule", "rtmps").with("field", "url").with("name", &known.name.en));
         }
         let id = old.map_or_else(|| uuid::Uuid::now_v7().to_string(), |o| o.id.clone());
         let row = DestinationRow {
@@ -169,7 +171,7 @@ impl Studio {
             name,
             enabled: form.enabled,
             preset: preset.id.clone(),
-            one_show: form.one_show || preset.key == KeyLife::Show,
+            one_show: form.one_show || known.key == KeyLife::Show,
             // A key that is pasted during a show is for the next one.
             key_state: old.filter(|_| !new_key).map_or(THERE, |o| &o.key_state).to_owned(),
         };

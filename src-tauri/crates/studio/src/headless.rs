@@ -108,6 +108,7 @@ async fn run(
         }
     }
     let state = studio.engine_state();
+    watch.live |= state.engine == EngineState::Live;
     watch.see(&state.links);
     watch.see_files(&state.recordings, &state.clean_feeds);
     terminal.state(&state);
@@ -133,7 +134,8 @@ async fn run(
                 if let Some(error) = watch.give_up(began.elapsed()) {
                     break Some(error);
                 }
-                if watch.overdue(began.elapsed()) {
+                if !adopted && watch.overdue(began.elapsed()) {
+                    watch.lost |= !watch.live;
                     break None;
                 }
             }
@@ -208,6 +210,8 @@ pub(crate) struct Watch {
     refused: BTreeSet<String>,
     /// Why, as far as the servers said.
     reasons: BTreeSet<String>,
+    /// Somebody has the show: a destination, a file or the viewers.
+    live: bool,
     links: usize,
     /// Something besides destinations receives the show.
     other_output: bool,
@@ -227,6 +231,7 @@ impl Watch {
             accepted: false,
             refused: BTreeSet::new(),
             reasons: BTreeSet::new(),
+            live: false,
             links: plan.destinations.len(),
             other_output: plan.recording.is_some() || plan.shop.is_some() || !plan.has_output(),
             for_s: plan.for_s,
@@ -243,6 +248,7 @@ impl Watch {
             accepted: false,
             refused: BTreeSet::new(),
             reasons: BTreeSet::new(),
+            live: false,
             links: 0,
             other_output: true,
             for_s: None,
@@ -257,6 +263,7 @@ impl Watch {
     pub(crate) fn take(&mut self, event: &Event, last: &mut Option<State>, terminal: Terminal) {
         match event {
             Event::State(state) => {
+                self.live |= state.engine == EngineState::Live;
                 self.see(&state.links);
                 self.see_files(&state.recordings, &state.clean_feeds);
                 let was = last.as_ref().map(|s| s.engine);
@@ -343,10 +350,12 @@ impl Watch {
         if self.other_output || !hopeless { None } else { self.never_accepted() }
     }
 
-    /// `--for` counts from the first accepted packet. Where none ever comes, a recording or a shop must not run for ever.
+    /// `--for` counts from the first accepted packet, or the first piece in a file. Where none ever comes, a show must not run for
+    /// ever.
     fn overdue(&self, since: Duration) -> bool {
         let limit = self.for_s.map(|s| Duration::from_secs(s) + ACCEPT_LIMIT);
-        self.links > 0 && !self.accepted && self.other_output && limit.is_some_and(|l| since >= l)
+        let counts = if self.links > 0 { self.accepted } else { self.live };
+        !counts && self.other_output && limit.is_some_and(|l| since >= l)
     }
 }
 
@@ -364,6 +373,7 @@ mod tests {
             accepted: false,
             refused: BTreeSet::new(),
             reasons: BTreeSet::new(),
+            live: false,
             links,
             other_output,
             for_s: Some(5),
