@@ -148,6 +148,23 @@ fn a_taken_key_is_refused_with_4() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The platform has no show, the own viewers have.
+#[test]
+fn a_taken_key_does_not_keep_the_show_from_the_viewers() -> anyhow::Result<()> {
+    let desk = Desk::new()?;
+    let ingest = Ingest::start()?;
+    let _other = ingest.occupy("taken")?;
+    let keys = desk.work("keys");
+    std::fs::write(&keys, "taken\n")?;
+    let (url, keys) = (ingest.url(), keys.to_string_lossy().into_owned());
+    let show = desk.live(&["--shop", "--to", &url, "--key-file", &keys, "--canvas", "360x640"])?;
+    show.wait_live(LIMIT)?;
+    show.wait_health(0, "destination_refused", LIMIT)?;
+    let finished = show.end(LIMIT)?;
+    assert_eq!(finished.status, Some(4), "{}", finished.log);
+    Ok(())
+}
+
 #[test]
 fn a_destination_that_is_not_there_ends_with_4_and_a_summary() -> anyhow::Result<()> {
     let desk = Desk::new()?;

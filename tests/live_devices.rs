@@ -86,3 +86,29 @@ fn after_a_death_the_same_camera_is_on_air_and_no_other() -> anyhow::Result<()> 
     ensure!(!other.contains("streaming"), "it was looked through: {other}");
     Ok(())
 }
+
+/// Without a picture from it the show would be gone from the ingest for as long as its driver takes.
+#[test]
+fn after_a_death_no_show_waits_for_a_camera_that_takes_its_time() -> anyhow::Result<()> {
+    let mut desk = Desk::new()?;
+    let cameras = Cameras::new()?;
+    cameras.plug_in(1, "On air", &["YUYV 640 480 30 pattern".to_owned()])?;
+    cameras.show_to(&mut desk);
+    let record = desk.work("show.mp4").to_string_lossy().into_owned();
+    let words = ["--camera", "device", "--mic", "none", "--canvas", "360x640", "--record", &record];
+    let show = desk.live(&words)?;
+    show.wait_live(LIMIT)?;
+    cameras.fault(1, &["stall"])?;
+    let mark = show.mark();
+    desk.kill(Role::Engine)?;
+    let part = desk.work("show.part2.mp4").to_string_lossy().into_owned();
+    let state = |line: &Line| (line.value["type"] == "state").then(|| line.value.clone());
+    let goes_on = |line: &Line| state(line).filter(|state| state["recording"] == part.as_str() && state["state"] == "live");
+    let without = show.wait_from(mark, "state of the next process", LIMIT, goes_on)?;
+    ensure!(without["camera"] == "", "it waited for it: {without}");
+    cameras.fault(1, &[])?;
+    show.wait_from(mark, "the camera", LIMIT, |line| state(line).filter(|state| state["camera"] == "On air"))?;
+    let finished = show.end(LIMIT)?;
+    assert_eq!(finished.status, Some(0), "{}", finished.log);
+    Ok(())
+}

@@ -13,6 +13,7 @@ mod pages;
 mod slow;
 mod sync;
 mod table;
+mod window;
 
 use anyhow::bail;
 use table::Table;
@@ -29,12 +30,13 @@ const ALL: &[Measure] = &[
     ("mjpeg", cost::mjpeg),
     ("cost", cost::run),
     ("busy", cost::busy),
+    ("window", window::run),
     ("pages", pages::run),
     ("sync", sync::run),
 ];
 
 /// What `media` stands for: everything but the pages.
-const MEDIA: [&str; 9] = ["start", "killed", "lost", "outage", "slow", "glass", "mjpeg", "cost", "busy"];
+const MEDIA: [&str; 10] = ["start", "killed", "lost", "outage", "slow", "glass", "mjpeg", "cost", "busy", "window"];
 
 fn main() -> anyhow::Result<()> {
     let given = std::env::args().skip(1);

@@ -31,6 +31,9 @@ const WARM: Duration = Duration::from_secs(600);
 const KEY: &str = "soak";
 /// A show with so many deaths has shown what it can.
 const MOST_KILLS: usize = 50;
+/// From here on a soak has to have all of them, and enough points for the slopes of memory.
+const WHOLE: Duration = Duration::from_secs(3600);
+const POINTS: usize = 60;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trouble {
@@ -188,6 +191,11 @@ fn main() -> anyhow::Result<()> {
         recorded += packets::read(part)?.video.span_s();
     }
     let Seen { dead, silent, killed, stopped, engine, app, shop, engine_peak } = show.seen;
+    if time >= WHOLE {
+        ensure!(killed.len() >= MOST_KILLS, "only {} deaths", killed.len());
+    } else {
+        eprintln!("short of an hour: {} deaths of {MOST_KILLS}, and no slope of memory that says much", killed.len());
+    }
     ensure!(parts.len() == killed.len() + 1, "{} parts of the recording after {} deaths", parts.len(), killed.len());
     // A stopped process records nothing, and what it missed is filled or left as a hole of its own file's time line.
     let lost = (lasted - recorded).max(0.0) / killed.len().max(1) as f64;
@@ -199,7 +207,8 @@ fn main() -> anyhow::Result<()> {
     table.promise("not recorded, for each death, in the mean", "s", (100.0, 1.0), vec![lost]);
     table.promise("memory of the media process, peak", "MB", (100.0, 200.0), vec![engine_peak]);
     for (name, points) in [("media process", engine), ("app", app), ("local shop", shop)] {
-        if points.len() > 60 {
+        ensure!(time < WHOLE || points.len() > POINTS, "{name}: {} points of its memory", points.len());
+        if points.len() > POINTS {
             table.promise(memory(name), "MB/h", (100.0, 5.0), vec![slope(&points)]);
         }
     }
