@@ -260,6 +260,15 @@ fn change(before: f64, before_late: f64, after: f64) -> (f64, f64) {
 }
 
 #[test]
+fn a_source_with_seldom_pictures_is_not_waited_for() {
+    for fps in [5.0, 2.0, 0.5] {
+        assert!(FrameChooser::new(TICK, 1e9 / fps, 0).delay() <= 150 * 1_000_000, "at {fps}");
+    }
+    // A canvas as slow takes its frames in order.
+    assert_eq!(FrameChooser::new(NANOS_PER_SEC / 5, 1e9 / 5.0, 0).delay(), 250 * 1_000_000);
+}
+
+#[test]
 fn a_source_is_not_held_to_a_delay_that_its_ring_does_not_reach() {
     // A slideshow, and then the camera again; a camera that is late, and then a clip from a phone.
     for (before, late, after) in [(5.0, 0.0, 30.0), (2.0, 0.0, 30.0), (1.0, 0.0, 30.0), (0.5, 0.0, 30.0), (30.0, 110.0, 60.0)] {

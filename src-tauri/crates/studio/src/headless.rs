@@ -404,6 +404,14 @@ mod tests {
     }
 
     #[test]
+    fn a_show_without_destinations_that_never_begins_does_not_run_for_ever() {
+        let mut w = watch(0, true);
+        assert!(!w.overdue(Duration::from_secs(6)) && w.overdue(Duration::from_secs(36)));
+        w.live = true;
+        assert!(!w.overdue(Duration::from_secs(36)), "it ends by its own time");
+    }
+
+    #[test]
     fn once_accepted_is_accepted() {
         let mut w = watch(1, false);
         w.see(&[link("a", LinkState::Publishing)]);

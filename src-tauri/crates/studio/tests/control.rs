@@ -109,7 +109,7 @@ async fn a_stream_key_is_sealed_and_comes_back_to_nobody() {
     let saved = studio.save_destination(form.clone()).await.expect("saved");
     assert_eq!((saved.host.as_str(), saved.key_hint.as_str()), ("127.0.0.1", "•••• _key"));
     // Renamed without the key: the stored one stays.
-    let again = DestinationForm { id: Some(saved.id.clone()), name: "另一个".to_owned(), key: None, ..form };
+    let again = DestinationForm { id: Some(saved.id.clone()), name: "另一个".to_owned(), key: None, ..form.clone() };
     assert_eq!(studio.save_destination(again).await.expect("saved").key_hint, saved.key_hint);
     assert!(!format!("{:?}", studio.snapshot().await).contains(KEY));
     studio.close().await;
@@ -124,6 +124,13 @@ async fn a_stream_key_is_sealed_and_comes_back_to_nobody() {
     let kept = studio.snapshot().await.destinations;
     assert_eq!(kept.iter().map(|d| d.name.as_str()).collect::<Vec<_>>(), ["另一个"]);
     studio.remove_destination(saved.id).await.expect("removed");
+    assert!(!kept[0].one_show);
+    // Whatever was chosen, the address is of a platform whose keys are good for one show.
+    let short = DestinationForm { url: Some("rtmp://push-rtmp-l1.douyincdn.com/third".to_owned()), ..form.clone() };
+    assert!(studio.save_destination(short).await.expect("saved").one_show);
+    let plain = DestinationForm { url: Some("rtmp://live-api-s.facebook.com:80/rtmp".to_owned()), ..form };
+    let refused = studio.save_destination(plain).await.expect_err("it takes nothing but TLS");
+    assert_eq!((refused.code.as_str(), refused.params["rule"].as_str()), ("bad_url", "rtmps"));
     studio.close().await;
     shop.stop().await;
 }

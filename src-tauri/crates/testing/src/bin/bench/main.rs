@@ -22,6 +22,7 @@ type Measure = (&'static str, fn(&mut Table) -> anyhow::Result<()>);
 
 const ALL: &[Measure] = &[
     ("start", media::start),
+    ("ended", media::ended),
     ("killed", media::killed),
     ("lost", lost::run),
     ("outage", outage::run),
@@ -36,7 +37,7 @@ const ALL: &[Measure] = &[
 ];
 
 /// What `media` stands for: everything but the pages.
-const MEDIA: [&str; 10] = ["start", "killed", "lost", "outage", "slow", "glass", "mjpeg", "cost", "busy", "window"];
+const MEDIA: [&str; 11] = ["start", "ended", "killed", "lost", "outage", "slow", "glass", "mjpeg", "cost", "busy", "window"];
 
 fn main() -> anyhow::Result<()> {
     let given = std::env::args().skip(1);

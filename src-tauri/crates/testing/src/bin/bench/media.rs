@@ -3,7 +3,7 @@
 use crate::table::Table;
 use anyhow::{Context as _, ensure};
 use stallcast_testing::ingest::Ingest;
-use stallcast_testing::processes::Role;
+use stallcast_testing::processes::{self, Role};
 use stallcast_testing::program::Desk;
 use std::time::{Duration, Instant};
 
@@ -41,6 +41,33 @@ pub(crate) fn start(table: &mut Table) -> anyhow::Result<()> {
     table.promise("command → media in the ingest's file", "ms", (95.0, 1500.0), arrived);
     table.report("command → first packet accepted, as the product says", "ms", accepted);
     table.command("start", "stallcast live --to rtmp://127.0.0.1:PORT/live --key-file keys --json (demo, 720x1280, 30), nginx-rtmp");
+    Ok(())
+}
+
+/// From Ctrl-C to the summary: from a show that runs well, and from one whose encoder is caught in a call.
+pub(crate) fn ended(table: &mut Table) -> anyhow::Result<()> {
+    let ingest = Ingest::start()?;
+    let end = |key: &str, is_caught: bool| {
+        let desk = Desk::new()?;
+        let (url, keys, file) = (ingest.url(), keys(&desk, key)?, desk.work("show.mp4").to_string_lossy().into_owned());
+        let show = desk.live(&["--to", &url, "--key-file", &keys, "--record", &file, "--shop"])?;
+        show.wait_live(LIMIT)?;
+        ingest.wait_received(key, 300_000, LIMIT)?;
+        if is_caught {
+            processes::freeze_thread(desk.process(Role::Engine)?.pid, "enc:video")?;
+        }
+        let begun = Instant::now();
+        show.interrupt();
+        let over = show.wait("summary", LIMIT, |line| (line.value["type"] == "summary").then_some(line.at))?;
+        let finished = show.finish(LIMIT)?;
+        ensure!(finished.status == Some(0), "{}", finished.log);
+        anyhow::Ok(ms(over.duration_since(begun)))
+    };
+    let ends =
+        |name: &str, is_caught: bool| (0..RUNS / 2).map(|run| end(&format!("{name}{run}"), is_caught)).collect::<anyhow::Result<Vec<_>>>();
+    table.promise("Ctrl-C → the show is over", "ms", (100.0, 2000.0), ends("ended", false)?);
+    table.promise("the same, with the picture's encoder caught in a call", "ms", (100.0, 2000.0), ends("caught", true)?);
+    table.command("ended", "stallcast live --to … --record … --shop, then Ctrl-C; a thread is caught by ptrace");
     Ok(())
 }
 
