@@ -189,8 +189,9 @@ impl Show {
             limit: go.for_s.map(Duration::from_secs),
             _awake: Awake::start(parts.hub.clone()),
         };
-        // A show that goes on does so without a folder for its viewers: that is tried until it is there.
-        let new_dir = go.hls_dir.as_deref().filter(|_| go.live_since_ms.is_none());
+        // A show that goes on, and that somebody else gets, does so without a folder for its viewers: that is tried until it is there.
+        let goes_on = go.live_since_ms.is_some() && !(targets.is_empty() && go.recording.is_none());
+        let new_dir = go.hls_dir.as_deref().filter(|_| !goes_on);
         let opened = show.open_sinks(targets, go.recording.as_ref(), new_dir);
         if let Err(refused) = opened {
             show.take_back_sinks();
