@@ -24,8 +24,8 @@ const COUNT: &str = "(() => { const real = window.fetch; window.asked = 0; windo
 
 /// CPU seconds so far.
 struct Spent {
-    /// App and media process.
-    ours: f64,
+    app: f64,
+    engine: f64,
     /// The processes of the page: WebKit's.
     page: f64,
 }
@@ -34,7 +34,7 @@ fn spent(desk: &Desk) -> anyhow::Result<Spent> {
     let (app, engine) = (desk.process(Role::App)?.pid, desk.process(Role::Engine)?.pid);
     let shop = desk.process(Role::Shop).map_or(0, |shop| shop.pid);
     let page = desk.processes().iter().filter(|p| ![app, engine, shop].contains(&p.pid)).map(|p| processes::cpu_s(p.pid)).sum();
-    Ok(Spent { ours: processes::cpu_s(app) + processes::cpu_s(engine), page })
+    Ok(Spent { app: processes::cpu_s(app), engine: processes::cpu_s(engine), page })
 }
 
 /// For each second of the next half minute, with the pictures that were asked for.
@@ -43,7 +43,8 @@ async fn over(desk: &Desk, window: &Browser) -> anyhow::Result<(Spent, f64)> {
     let (before, first, begun) = (spent(desk)?, asked().await?, Instant::now());
     tokio::time::sleep(MEASURED).await;
     let (after, last, seconds) = (spent(desk)?, asked().await?, begun.elapsed().as_secs_f64());
-    Ok((Spent { ours: (after.ours - before.ours) / seconds, page: (after.page - before.page) / seconds }, (last - first) / seconds))
+    let each = |of: fn(&Spent) -> f64| (of(&after) - of(&before)) / seconds;
+    Ok((Spent { app: each(|s| s.app), engine: each(|s| s.engine), page: each(|s| s.page) }, (last - first) / seconds))
 }
 
 async fn measure(table: &mut Table) -> anyhow::Result<()> {
@@ -72,9 +73,11 @@ async fn measure(table: &mut Table) -> anyhow::Result<()> {
     window.close().await?;
     ensure!(none == 0.0 && pictures > 1.0, "{pictures} pictures a second, then {none}");
 
-    let at = |cost: f64| vec![cost * PICTURES / pictures];
-    table.promise("preview in the window, as at 15 a second: media process + app", "s/s", (100.0, 0.05), at(looking.ours - not.ours));
-    table.report("the same: the page's own processes (WebKit, drawn without a GPU)", "s/s", at(looking.page - not.page));
+    let at = |of: fn(&Spent) -> f64| vec![(of(&looking) - of(&not)) * PICTURES / pictures];
+    table.promise("preview in the window, as at 15 a second: media process + app", "s/s", (100.0, 0.05), at(|s| s.engine + s.app));
+    table.report("the same: the media process", "s/s", at(|s| s.engine));
+    table.report("the same: the app", "s/s", at(|s| s.app));
+    table.report("the same: the page's own processes (WebKit, drawn without a GPU)", "s/s", at(|s| s.page));
     table.report("previews a second that the window takes", "", vec![pictures]);
     table.command("window", "stallcast (window of 1440x900, WebKitWebDriver, Xvfb; demo, 720x1280, 30), with its picture and without");
     Ok(())
