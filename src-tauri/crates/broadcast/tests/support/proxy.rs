@@ -89,8 +89,8 @@ impl State {
             match from.read(&mut chunk) {
                 Ok(got) if got > 0 => {
                     let pace = self.pace.load(Ordering::SeqCst);
-                    if pace > 0 {
-                        std::thread::sleep(Duration::from_millis(got as u64 * 1000 / pace));
+                    if let Some(ms) = (got as u64 * 1000).checked_div(pace) {
+                        std::thread::sleep(Duration::from_millis(ms));
                     }
                     if to.write_all(&chunk[..got]).is_err() {
                         return;
