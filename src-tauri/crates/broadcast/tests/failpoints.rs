@@ -8,7 +8,8 @@ use stallcast_broadcast::{FileEvent, HlsSink, LinkPhase, RecordingSink, RtmpSink
 use stallcast_clock::failpoint::on_failpoint;
 use std::fs;
 use std::io;
-use std::sync::mpsc::channel;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use support::clip::Clip;
@@ -95,18 +96,27 @@ fn a_destination_outlives_a_crash_of_its_thread() {
     drop(player);
 }
 
+/// A recording whose disk says nothing until it is woken, or for as long as two hang guards.
+fn on_a_sleeping_disk(path: &Path, clip: &Clip) -> (RecordingSink, Sender<()>, Receiver<FileEvent>) {
+    let (wake, woken) = channel();
+    set_trap("failpoint:recording.open", move || {
+        let _ = woken.recv_timeout(2 * LIMIT);
+    });
+    let (tell, events) = channel();
+    let sink = RecordingSink::start(path, false, clip.config.clone(), move |event| {
+        let _ = tell.send(event);
+    });
+    (sink.unwrap(), wake, events)
+}
+
 #[test]
 fn nobody_waits_for_a_disk_that_sleeps_and_what_came_meanwhile_is_kept() {
     let _turn = turn();
     let clip = Clip::new(2, 60, 800);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("show.mp4");
-    let (wake, woken) = channel();
-    set_trap("failpoint:recording.open", move || {
-        let _ = woken.recv_timeout(2 * LIMIT);
-    });
     let begun = Instant::now();
-    let sink = RecordingSink::start(&path, false, clip.config.clone(), |_| {}).unwrap();
+    let (sink, wake, _events) = on_a_sleeping_disk(&path, &clip);
     assert!(begun.elapsed() < LIMIT, "it waited for the disk");
     for (_, packet) in clip.packets(4.0) {
         sink.push(packet);
@@ -123,15 +133,7 @@ fn what_a_disk_refuses_when_nobody_waits_any_more_is_told() {
     let clip = Clip::new(2, 60, 800);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("show.mp4");
-    let (wake, woken) = channel();
-    set_trap("failpoint:recording.open", move || {
-        let _ = woken.recv_timeout(2 * LIMIT);
-    });
-    let (tell, events) = channel();
-    let sink = RecordingSink::start(&path, false, clip.config.clone(), move |event| {
-        let _ = tell.send(event);
-    });
-    let sink = sink.unwrap();
+    let (sink, wake, events) = on_a_sleeping_disk(&path, &clip);
     fs::write(&path, b"another one's").unwrap();
     wake.send(()).unwrap();
     assert_eq!(events.recv_timeout(LIMIT), Ok(FileEvent::Failed { reason: "the file exists".to_owned() }));

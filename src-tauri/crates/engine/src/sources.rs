@@ -73,9 +73,9 @@ fn same_file(a: &Path, b: &Path) -> bool {
     a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
-/// Opens both; the camera that was on air, if one was.
-pub(crate) fn open(wanted: &Configuration, on_air: Option<&OnAir>) -> Result<Opened, Failure> {
-    both(open_part(wanted, on_air, true, true)?)
+/// Opens both.
+pub(crate) fn open(wanted: &Configuration) -> Result<Opened, Failure> {
+    both(open_part(wanted, None, true, true)?)
 }
 
 /// What was asked for as a whole.

@@ -46,6 +46,8 @@ pub(crate) struct Opening {
     released: bool,
     since: Instant,
     limit: Duration,
+    /// The camera that was told as lost until it is open.
+    missed: Option<String>,
     /// Why `wanted` is not to be had: what was there before is being opened again.
     refused: Option<Failure>,
     result: Receiver<Result<OpenedPart, Failure>>,
@@ -102,8 +104,6 @@ pub(crate) struct Stage {
     pub(crate) demo: bool,
     /// The sources are not open: processes before this one crashed with them, or they did not open again.
     pub(crate) spared: bool,
-    /// The camera that is missed while it is being opened again.
-    without: String,
     pub(crate) delay: Delay,
     hub: Hub,
 }
@@ -114,7 +114,7 @@ impl Stage {
     /// # Errors
     /// A source that cannot be had now, or no thread from the OS.
     pub(crate) fn open(wanted: &Configuration, around: &Surroundings<'_>) -> Result<Self, Failure> {
-        Self::with(wanted, sources::open(wanted, None)?, around)
+        Self::with(wanted, sources::open(wanted)?, around)
     }
 
     /// Starts everything over the sources of a process that died, or over none while they are being opened: then there is something
@@ -135,25 +135,23 @@ impl Stage {
         }
         tracing::warn!("the sources take their time; a show goes on without them until they are open");
         let (wanted, since) = (wanted.clone(), Instant::now());
-        let mut stage = Self::with(&wanted, sources::none_yet(), around)?;
-        let opening = Opening { wanted, camera: true, mic: true, released: false, since, limit: AGAIN_LIMIT, refused: None, result };
-        stage.without = on_air_name.unwrap_or_else(|| opening.named());
-        around.hub.health(Health::new(HealthCode::CameraLost).with("device", &stage.without));
-        Ok((stage, Some(Box::new(opening))))
+        let stage = Self::with(&wanted, sources::none_yet(), around)?;
+        let opening =
+            Opening { wanted, camera: true, mic: true, released: false, since, limit: AGAIN_LIMIT, missed: None, refused: None, result };
+        let missed = on_air_name.unwrap_or_else(|| opening.named());
+        around.hub.health(Health::new(HealthCode::CameraLost).with("device", &missed));
+        Ok((stage, Some(Box::new(Opening { missed: Some(missed), ..opening }))))
     }
 
     /// What [`Stage::again`] began: [`Stage::finish_change`] for sources that nobody waits for.
     pub(crate) fn finish_again(&mut self, opening: Box<Opening>, wake: &Wake) -> Option<Box<Opening>> {
         match self.finish_change(opening, wake) {
             Continue(opening) => return Some(opening),
-            Break(Ok(())) => {
-                tracing::info!(camera = self.camera, "the sources are open again");
-                self.hub.health(Health::new(HealthCode::CameraBack).with("device", &self.without));
-            }
+            Break(Ok(())) => tracing::info!(camera = self.camera, "the sources are open again"),
+            // That the camera is lost was told; choosing it once more opens it.
             Break(Err(refused)) => {
                 tracing::error!(code = refused.code, "the sources of the process before do not open");
-                self.camera.clone_from(&self.without);
-                self.do_without(true);
+                self.spared = true;
             }
         }
         None
@@ -192,7 +190,6 @@ impl Stage {
             camera_id,
             demo,
             spared: false,
-            without: String::new(),
             delay,
             hub: hub.clone(),
         })
@@ -219,7 +216,17 @@ impl Stage {
         if released {
             self.release(camera, mic);
         }
-        Ok(Some(Box::new(Opening { wanted, camera, mic, released, since: Instant::now(), limit: LIMIT, refused: None, result })))
+        Ok(Some(Box::new(Opening {
+            wanted,
+            camera,
+            mic,
+            released,
+            since: Instant::now(),
+            limit: LIMIT,
+            missed: None,
+            refused: None,
+            result,
+        })))
     }
 
     /// Takes what is open, if it is; goes on with the opening while it is not. Refused, everything stays as it was: what was let go
@@ -235,7 +242,12 @@ impl Stage {
         let Opening { camera, mic, .. } = *opening;
         Break(match (opened, opening.refused.take()) {
             (Ok(parts), refused) => {
+                // One that is not there yet says so itself, and when it is back.
+                let back = opening.missed.take().filter(|_| parts.camera.as_ref().is_some_and(|camera| !camera.ring().frames().is_empty()));
                 self.take(parts, camera, mic);
+                if let Some(device) = back {
+                    self.hub.health(Health::new(HealthCode::CameraBack).with("device", device));
+                }
                 self.spared = false;
                 match refused {
                     // That was the earlier one, again.

@@ -170,18 +170,6 @@ impl PacketQueue {
         }
     }
 
-    /// Empties the queue and refuses video up to the next keyframe: used when a session starts again.
-    /// What is thrown away counts as dropped.
-    pub fn restart_at_keyframe(&self) {
-        let mut state = self.lock();
-        let all = state.items.len();
-        state.drop_video(all);
-        state.waiting_for_keyframe = true;
-        state.dropped_audio += u64::try_from(state.items.len()).unwrap_or(0);
-        state.items.clear();
-        state.bytes = 0;
-    }
-
     /// No more packets will come; waiting readers drain what is left.
     pub fn close(&self) {
         self.lock().closed = true;

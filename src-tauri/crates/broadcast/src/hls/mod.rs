@@ -64,8 +64,18 @@ impl HlsSink {
                 fs::create_dir_all(&dir)?;
                 Folder::open(&dir, program_epoch_ms, fragmenter.part_target())
             };
-            if let Some(folder) = opened(open, &input, &on_event) {
-                Packager { fragmenter, folder, healthy: false, failures: 0, crashes: counted, on_event }.run(&input);
+            let mut folder = None;
+            let ready = counted.outlive(|_| {
+                folder = opened(open, &input, &on_event);
+                Ok(())
+            });
+            match (ready, folder) {
+                (Ok(()), Some(folder)) => {
+                    Packager { fragmenter, folder, healthy: false, failures: 0, crashes: counted, on_event }.run(&input);
+                }
+                (Err(error), _) => on_event(FileEvent::Failed { reason: error.to_string() }),
+                // Over before there was a folder.
+                (Ok(()), None) => {}
             }
             let _ = done.send(());
         })?;

@@ -159,7 +159,7 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
                 if live.quiet_since.elapsed() >= stuck_after(takes) {
                     return Ended::Stuck(live);
                 }
-                if self.is_too_late(&live) {
+                if self.gives_up(&live) {
                     return Ended::Late(live);
                 }
             }
@@ -227,8 +227,8 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
         }
     }
 
-    /// Then what it carries says how much its next socket may hold.
-    fn is_too_late(&mut self, live: &Live) -> bool {
+    /// Is it so late that it is given up? Then what it carries says how much its next socket may hold.
+    fn gives_up(&mut self, live: &Live) -> bool {
         let Some((since, delivered)) = self.slow.late_since else { return false };
         let lasts = since.elapsed();
         if lasts < LATE_FOR || self.reset_at.is_some_and(|at| at.elapsed() < RESET_EACH) {

@@ -36,7 +36,7 @@ const ALL: &[Measure] = &[
     ("sync", sync::run),
 ];
 
-/// What `media` stands for: everything but the pages.
+/// What `media` stands for: everything but what is timed in pages, and synchronisation.
 const MEDIA: [&str; 11] = ["start", "ended", "killed", "lost", "outage", "slow", "glass", "mjpeg", "cost", "busy", "window"];
 
 fn main() -> anyhow::Result<()> {

@@ -7,7 +7,6 @@ use stallcast_testing::browser::{Browser, Display};
 use stallcast_testing::clip::Clip;
 use stallcast_testing::program::Desk;
 use stallcast_testing::shop::Seller;
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -45,18 +44,12 @@ fn id(name: &str) -> String {
     format!("[data-testid=\"{name}\"]")
 }
 
-fn desk(clip: &Path) -> anyhow::Result<Desk> {
+/// A desk whose window opens with this configuration.
+pub(crate) fn desk(configuration: &Value) -> anyhow::Result<Desk> {
     let desk = Desk::new()?;
     let ran = desk.run(&["live", "--json", "--shop", "--canvas", "160x160", "--fps", "5", "--for", "1s"])?;
     ensure!(ran.status == Some(0), "{ran:?}");
-    let source = json!({ "kind": "file", "path": clip });
-    let settings = json!({
-        "language": "en",
-        "configuration": {
-            "camera": source, "mic": source, "canvas": { "width": 360, "height": 640, "fps": 15 },
-            "video_kbps": 800, "audio_kbps": 96, "low_latency": false, "language": "en",
-        },
-    });
+    let settings = json!({ "language": "en", "configuration": configuration });
     let sql = format!("insert or replace into setting (name, value) values ('studio', '{settings}')");
     ensure!(Command::new("sqlite3").arg(desk.data().join("stallcast.db")).arg(sql).status()?.success());
     Ok(desk)
@@ -97,7 +90,11 @@ async fn measure(table: &mut Table) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let clip = folder.path().join("clip.mp4");
     Clip::new(360, 640, 15, 60).write(&clip)?;
-    let desk = desk(&clip)?;
+    let source = json!({ "kind": "file", "path": clip });
+    let desk = desk(&json!({
+        "camera": source, "mic": source, "canvas": { "width": 360, "height": 640, "fps": 15 },
+        "video_kbps": 800, "audio_kbps": 96, "low_latency": false, "language": "en",
+    }))?;
     let display = Display::start(1440, 900)?;
     let window = Browser::window(&desk, &display, &[]).await?;
     window.wait_element("[data-testid=show-state][data-state=ready]", LIMIT).await?;

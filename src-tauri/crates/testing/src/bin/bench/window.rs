@@ -1,12 +1,12 @@
 //! What the picture in the studio's window costs: window, media process and page side by side.
 
+use crate::pages;
 use crate::table::Table;
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 use stallcast_testing::browser::{Browser, Display};
 use stallcast_testing::processes::{self, Role};
 use stallcast_testing::program::Desk;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_secs(90);
@@ -48,18 +48,10 @@ async fn over(desk: &Desk, window: &Browser) -> anyhow::Result<(Spent, f64)> {
 }
 
 async fn measure(table: &mut Table) -> anyhow::Result<()> {
-    let desk = Desk::new()?;
-    let ran = desk.run(&["live", "--json", "--shop", "--canvas", "160x160", "--fps", "5", "--for", "1s"])?;
-    ensure!(ran.status == Some(0), "{ran:?}");
-    let settings = json!({
-        "language": "en",
-        "configuration": {
-            "camera": { "kind": "demo" }, "mic": { "kind": "demo" }, "canvas": { "width": 720, "height": 1280, "fps": 30 },
-            "video_kbps": 2500, "audio_kbps": 128, "low_latency": false, "language": "en",
-        },
-    });
-    let sql = format!("insert or replace into setting (name, value) values ('studio', '{settings}')");
-    ensure!(Command::new("sqlite3").arg(desk.data().join("stallcast.db")).arg(sql).status()?.success());
+    let desk = pages::desk(&json!({
+        "camera": { "kind": "demo" }, "mic": { "kind": "demo" }, "canvas": { "width": 720, "height": 1280, "fps": 30 },
+        "video_kbps": 2500, "audio_kbps": 128, "low_latency": false, "language": "en",
+    }))?;
     let display = Display::start(1440, 900)?;
     let window = Browser::window(&desk, &display, &[]).await?;
     window.wait_element("[data-testid=show-state][data-state=ready]", LIMIT).await?;
