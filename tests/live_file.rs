@@ -5,6 +5,7 @@ use stallcast_testing::analysis::{self, Made, Report};
 use stallcast_testing::clip::{Clip, Sound};
 use stallcast_testing::ingest::Ingest;
 use stallcast_testing::packets;
+use stallcast_testing::processes::{self, Role};
 use stallcast_testing::program::Desk;
 use std::path::Path;
 use std::time::Duration;
@@ -38,6 +39,12 @@ fn a_clip_arrives_at_the_ingest_and_in_the_recording_frame_by_frame() -> anyhow:
     let words = ["--camera", &source, "--mic", &source, "--to", &url, "--key-file", &keys, "--record", &record_text, "--for", "20s"];
     let show = desk.live(&words)?;
     show.wait_live(LIMIT)?;
+    // Whoever looks at a busy machine sees what each thread is for; only the first has the program's own name.
+    let names: Vec<String> = processes::threads(desk.process(Role::Engine)?.pid).into_iter().map(|thread| thread.name).collect();
+    ensure!(names.iter().filter(|name| name.starts_with("stallcast")).count() == 1, "{names:?}");
+    for part in ["engine", "program", "enc:video", "enc:audio", "x264", "rtmp:", "record"] {
+        ensure!(names.iter().any(|name| name.starts_with(part)), "{part} in {names:?}");
+    }
     let finished = show.finish(LIMIT)?;
     assert_eq!(finished.status, Some(0), "{}", finished.log);
 

@@ -181,6 +181,25 @@ async fn a_host_sells_to_a_viewer() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_window_that_did_not_open_opens_when_nothing_is_in_its_way_any_more() -> anyhow::Result<()> {
+    let desk = small_desk(None)?;
+    let holder = desk.live(&["--camera", "demo", "--canvas", "160x160", "--fps", "5", "--shop"])?;
+    holder.wait_live(LIMIT)?;
+    let display = Display::start(1440, 900)?;
+    let window = Browser::window(&desk, &display, &[]).await?;
+    window.wait_element(&is("open-failed", "code", "folder_busy"), LIMIT).await?;
+    window.click(&id("open-again"), LIMIT).await?;
+    window.wait_element(&is("open-failed", "code", "folder_busy"), LIMIT).await?;
+    ensure!(holder.end(LIMIT)?.status == Some(0));
+    window.click(&id("open-again"), LIMIT).await?;
+    window.wait_element(&is("show-state", "state", "ready"), LIMIT).await?;
+    // Its news come too.
+    window.click(&id("mic-mute"), LIMIT).await?;
+    window.wait_element("[data-testid=mic-mute][aria-pressed=true]", LIMIT).await?;
+    window.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_killed_window_is_not_missed_and_the_next_one_attaches() -> anyhow::Result<()> {
     let clips = tempfile::tempdir()?;
     let clip = clips.path().join("clip.mp4");

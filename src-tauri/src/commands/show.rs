@@ -2,15 +2,15 @@
 
 use crate::open::Desk;
 use stallcast_studio::view::{StudioView, UiError};
-use tauri::State;
+use tauri::{AppHandle, State};
 
 type Done = Result<(), UiError>;
 
-/// Everything, for a page that opens.
+/// Everything, for a page that opens. A studio that did not open is opened again.
 #[tauri::command]
 #[specta::specta]
-pub(crate) async fn snapshot(desk: State<'_, Desk>) -> Result<StudioView, UiError> {
-    Ok(desk.studio()?.snapshot().await)
+pub(crate) async fn snapshot(app: AppHandle, desk: State<'_, Desk>) -> Result<StudioView, UiError> {
+    Ok(desk.studio_again(&app).await?.snapshot().await)
 }
 
 /// Goes live to the enabled destinations and the local shop.

@@ -115,6 +115,27 @@ describe('host window', () => {
     expect(fake.asked.filter((a) => a.command === 'pin_product').map((a) => a.args)).toEqual([[5]]);
   });
 
+  it('says what a key did once it is done, and not before', async () => {
+    const fake = new FakeStudio(sampleView('live'));
+    const page = await open(fake);
+    fake.refusals.set('set_muted', { code: 'engine_down', params: {}, retryable: true });
+    await fireEvent.keyDown(window, { key: 'm' });
+    await page.findByTestId('notice');
+    expect(page.find('key-echo')).toBeNull();
+    fake.refusals.delete('set_muted');
+    await fireEvent.keyDown(window, { key: 'm' });
+    expect((await page.findByTestId('key-echo')).textContent).toContain('静音');
+  });
+
+  it('lets a show be ended while its media process is started again', async () => {
+    const view = sampleView('live');
+    const fake = new FakeStudio({ ...view, show: { ...view.show, state: 'opening', recordingSinceMs: null } });
+    const page = await open(fake);
+    expect((page.get('end-show') as HTMLButtonElement).disabled).toBe(false);
+    // Nobody here saw the recording begin.
+    expect(page.get('record').textContent).toContain('—');
+  });
+
   it('speaks English when the settings say so, and tells the page', async () => {
     const fake = new FakeStudio(sampleView('live'));
     const page = await open(fake);

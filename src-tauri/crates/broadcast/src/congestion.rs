@@ -2,13 +2,14 @@ use crate::{LinkFigures, LinkPhase};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// With more than this waiting, the link does not carry what it is given. The kernel's send buffer (about a second) is
-/// counted too and the way there is not, so this is queueing and neither jitter nor distance.
+/// With more than this waiting, on a link that was seen to carry less than it is given, the rate is too high. The kernel's send
+/// buffer (about a second) is counted too and the way there is not, so this is queueing and neither jitter nor distance. It may
+/// still be a keyframe, of which a fifth to a third of two seconds' bits go at once: those the link takes at its own speed.
 const TOO_FAR: Duration = Duration::from_millis(400);
 /// A lost packet holds back what comes after it for one round trip, in the midst of a keyframe for two: so much, up to this, says
 /// nothing yet of a link that carried the full rate until now.
 const TOO_FAR_ANYWHERE: Duration = Duration::from_millis(1200);
-/// With less than this waiting, it does.
+/// With less than this waiting, the link is not full.
 const CLOSE: Duration = Duration::from_millis(250);
 /// A session is not judged for so many round trips: TCP begins with ten packets, and may send more with each.
 const ROUNDS: u32 = 5;
@@ -16,6 +17,10 @@ const ROUNDS: u32 = 5;
 const WINDOW: Duration = Duration::from_secs(2);
 /// What a link carries is known from so long a time of being full: everything it could carry was there to be carried.
 const KNOWN: Duration = Duration::from_millis(800);
+/// That it carries less than it is given is seen after so long, or a round trip.
+const SEEN: Duration = Duration::from_millis(300);
+/// And it carries less when it is below this share of it: measured over moments.
+const LESS: f64 = 0.95;
 /// Between two steps down: a lower rate comes out of the encoder's look-ahead and the send buffer about a second later.
 const FALL_AGAIN: Duration = Duration::from_millis(1500);
 /// The link must have kept up for so long before a step up. Doubles with each step that failed, up to the limit: a full
@@ -77,6 +82,8 @@ struct Lane {
     moved: Option<Instant>,
     /// Since when it has been full.
     full_since: Option<Instant>,
+    /// How much waited at each look of late.
+    waited: VecDeque<(Instant, Duration)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -112,6 +119,10 @@ impl Lane {
             self.moved = Some(now);
         }
         self.full_since = full.then(|| self.full_since.unwrap_or(now));
+        self.waited.push_back((now, figures.queued()));
+        while self.waited.len() > 2 && self.waited.get(1).is_some_and(|(at, _)| now.duration_since(*at) >= KNOWN / 2) {
+            self.waited.pop_front();
+        }
         let begun = *self.begun.get_or_insert(now);
         let vote = if self.is_gone(now) {
             Vote::Gone
@@ -141,6 +152,24 @@ impl Lane {
     /// What went through in the window, kbit/s; `None` before half of it has passed.
     fn carried_kbps(&self) -> Option<f64> {
         self.kbps_from(self.delivered.front()?, WINDOW / 2)
+    }
+
+    /// It has been full for long, and what waits does not become less: what a keyframe held back would be going out.
+    fn fills(&self) -> bool {
+        self.full_for() >= KNOWN && self.waited.front().zip(self.waited.back()).is_some_and(|((_, before), (_, now))| now >= before)
+    }
+
+    /// How long it has been full.
+    fn full_for(&self) -> Duration {
+        let last = self.delivered.back().map(|(at, _)| *at);
+        self.full_since.zip(last).map_or(Duration::ZERO, |(since, last)| last.duration_since(since))
+    }
+
+    /// What it has carried since it is full, kbit/s, in the last [`KNOWN`]; `None` before it was full for `at_least`.
+    fn full_kbps(&self, at_least: Duration) -> Option<f64> {
+        let (since, now) = (self.full_since?, self.delivered.back()?.0);
+        let from = self.delivered.iter().find(|(at, _)| *at >= since && now.duration_since(*at) <= KNOWN.max(at_least))?;
+        self.kbps_from(from, at_least)
     }
 
     /// What it carries at most, kbit/s, of late; `None` before that is known.
@@ -219,7 +248,7 @@ impl Congestion {
             }
             // One that has too much waiting comes before a farther one where as much may wait, and before one not yet judged.
             let queued = figures.queued();
-            let weight = (vote == Vote::Yes && queued > self.too_far(figures.way), queued);
+            let weight = (vote == Vote::Yes && self.is_slow(link, figures), queued);
             if slowest.is_none_or(|(most, ..)| weight > most) {
                 slowest = Some((weight, link, vote));
             }
@@ -254,8 +283,17 @@ impl Congestion {
         if self.kbps < self.full_kbps { TOO_FAR } else { (way * 2).clamp(TOO_FAR, TOO_FAR_ANYWHERE) }
     }
 
-    fn follow(&mut self, now: Instant, link: usize, (too_far, queued): (bool, Duration)) {
-        if too_far {
+    /// Too much waits there, because it carries less than it is given.
+    fn is_slow(&self, link: usize, figures: &LinkFigures) -> bool {
+        let (queued, way) = (figures.queued(), figures.way);
+        let given = f64::from(self.kbps + self.audio_kbps);
+        let too_little = |lane: &Lane| lane.fills() || lane.full_kbps(SEEN.max(way)).is_some_and(|carried| carried < given * LESS);
+        queued > self.too_far(way) && (queued > TOO_FAR_ANYWHERE.max(way * 2) || self.lanes.get(link).is_some_and(too_little))
+    }
+
+    fn follow(&mut self, now: Instant, link: usize, (slow, queued): (bool, Duration)) {
+        let full_for = self.lanes.get(link).map_or(Duration::ZERO, Lane::full_for);
+        if slow {
             self.calm_since = None;
             match self.fell {
                 Some((at, _)) if now.duration_since(at) < FALL_AGAIN => self.correct(link),
@@ -276,7 +314,8 @@ impl Congestion {
                     self.climb(now);
                 }
             }
-        } else {
+        } else if full_for >= KNOWN {
+            // Not a keyframe alone.
             self.calm_since = None;
         }
     }
@@ -288,7 +327,7 @@ impl Congestion {
         let lane = self.lanes.get(link);
         let most = lane.and_then(Lane::most_kbps);
         self.step_down = Some(StepDown { link, at: now, from: self.kbps });
-        let carried = most.or_else(|| lane?.carried_kbps());
+        let carried = most.or_else(|| lane?.full_kbps(SEEN)).or_else(|| lane?.carried_kbps());
         let fits = carried.map_or(f64::from(self.kbps) * 0.7, |all| self.share(all));
         self.better = false;
         self.ceiling_kbps = carried.map_or(f64::from(self.kbps), |all| all - f64::from(self.audio_kbps));
@@ -369,6 +408,8 @@ mod tests {
         there_kbit: f64,
         /// Encoders answer late.
         pipe: VecDeque<u32>,
+        /// What share of two seconds' bits the keyframe has that each two seconds begin with.
+        keyframe: f64,
     }
 
     impl Simulated {
@@ -387,6 +428,7 @@ mod tests {
                 there_kbit: 0.0,
                 // A second of look-ahead and of waiting to be looked at.
                 pipe: vec![2500; 100].into(),
+                keyframe: 1.0 / 200.0,
             }
         }
 
@@ -405,8 +447,9 @@ mod tests {
             for _ in 0..tenths * 10 {
                 self.tick += 1;
                 self.pipe.push_back(self.congestion.kbps());
-                let rate = f64::from(self.pipe.pop_front().unwrap_or(0) + 128);
-                self.queue.push_back((self.tick, rate / 100.0));
+                let picture = f64::from(self.pipe.pop_front().unwrap_or(0)) / 100.0;
+                let of_two_seconds = if self.tick.is_multiple_of(200) { self.keyframe } else { (1.0 - self.keyframe) / 199.0 };
+                self.queue.push_back((self.tick, picture * 200.0 * of_two_seconds + 1.28));
                 self.send(link_kbps / 100.0);
                 if self.tick.is_multiple_of(10) {
                     farthest = farthest.max(self.look());
@@ -443,6 +486,27 @@ mod tests {
     fn a_good_link_is_left_alone() {
         let mut link = Simulated::new(0);
         assert_eq!(link.run(60, 6000.0), (Duration::ZERO, 2500));
+    }
+
+    /// A product on a tripod: next to everything is in the keyframes.
+    #[test]
+    fn keyframes_are_not_taken_for_a_slow_link() {
+        for (round_trip_ms, keyframe) in [0, 30, 150].into_iter().flat_map(|way| [0.2, 0.3, 0.35].map(|share| (way, share))) {
+            for kbps in [2750, 3000, 3300, 3600, 6000] {
+                let named = format!("{kbps} kbit/s, {round_trip_ms} ms, {keyframe} in the keyframe");
+                let mut link = Simulated { keyframe, ..Simulated::new(round_trip_ms) };
+                let lowest = (0..60).map(|_| link.run(1, f64::from(kbps)).1).min();
+                assert_eq!(lowest, Some(2500), "{named}");
+            }
+            for kbps in [3300, 6000] {
+                let mut link = Simulated { keyframe, ..Simulated::new(round_trip_ms) };
+                link.run(5, 6000.0);
+                let (farthest, kbps_then) = link.run(10, 2628.0 * 0.6);
+                assert!(farthest <= Duration::from_millis(2500) && (700..=1450).contains(&kbps_then), "{farthest:?}, {kbps_then}");
+                link.run(20, f64::from(kbps));
+                assert_eq!(link.congestion.kbps(), 2500, "{kbps} kbit/s after a slow while, {round_trip_ms} ms, {keyframe}");
+            }
+        }
     }
 
     #[test]
@@ -618,8 +682,13 @@ mod tests {
         let beyond = |n: u64| far(TENTH * 11, Duration::from_millis(450), 870_000 + n * 30_000);
         assert!(!congestion.look(now + TENTH, &[publishing(TENTH, 900_000), beyond(1)]), "less than two round trips wait");
         assert_eq!(congestion.slowest(), Some(1));
-        assert!(congestion.look(now + TENTH * 2, &[publishing(TENTH * 5, 915_000), beyond(2)]));
-        assert_eq!(congestion.slowest(), Some(0));
+        let mut lowered = false;
+        for n in 2..9_u32 {
+            let near = publishing(TENTH * (2 + n), 900_000 + u64::from(n) * 15_000);
+            lowered |= congestion.look(now + TENTH * n, &[near, beyond(n.into())]);
+        }
+        assert!(lowered);
+        assert_eq!((congestion.slowest(), congestion.lowered_for()), (Some(0), Some(0)));
     }
 
     #[test]
@@ -660,9 +729,13 @@ mod tests {
     #[test]
     fn a_step_down_for_a_link_that_goes_is_taken_back() {
         let (mut congestion, mut now) = settled(&[0]);
-        now += TENTH;
-        assert!(congestion.look(now, &[publishing(TENTH * 5, 875_000)]));
-        let lowest = black_hole(&mut congestion, &mut now, 6..20, &[], 875_000);
+        let mut lowered = false;
+        for n in 3..7_u32 {
+            now += TENTH;
+            lowered |= congestion.look(now, &[publishing(TENTH * n, 870_000 + u64::from(n) * 5_000)]);
+        }
+        assert!(lowered);
+        let lowest = black_hole(&mut congestion, &mut now, 7..21, &[], 900_000);
         assert!(lowest < 2500);
         assert_eq!(congestion.kbps(), 2500, "before anybody calls it lost");
     }

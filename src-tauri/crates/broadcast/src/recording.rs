@@ -302,8 +302,15 @@ impl<F: Fn(FileEvent)> Recorder<F> {
                     if !self.fragmenter.fits(&packet) {
                         self.follow_encoder(&packet)?;
                     }
-                    if let Some(fragment) = self.fragmenter.push(packet)? {
-                        self.write(&fragment)?;
+                    if let Some(fragment) = self.fragmenter.push(packet)?
+                        && let Err(error) = self.write(&fragment)
+                    {
+                        // FAT32 has no files above 4 GiB: the next part begins with the next keyframe.
+                        if error.kind() != io::ErrorKind::FileTooLarge || self.fragments == 0 {
+                            return Err(error);
+                        }
+                        tracing::warn!(path = %self.path.display(), "the file is as large as it can be; the next part begins");
+                        self.begin_anew()?;
                     }
                 }
                 Taken::Timeout => {}

@@ -131,6 +131,45 @@ fn child_records() {
     }
 }
 
+/// Not a test of its own: the process of [`a_file_that_is_as_large_as_it_can_be_is_followed_by_the_next_part`], whose files have a limit.
+#[test]
+#[ignore = "started by another test"]
+fn child_records_large() {
+    let Some(path) = std::env::var_os("RECORD_INTO") else { return };
+    let (sink, events) = record(Path::new(&path), &LOW_LATENCY);
+    for (_, packet) in LOW_LATENCY.packets(10.0) {
+        sink.push(packet);
+    }
+    sink.finish(LIMIT);
+    let told: Vec<FileEvent> = events.iter().collect();
+    assert!(matches!(told.as_slice(), [FileEvent::Started, FileEvent::Continued { .. }]), "{told:?}");
+}
+
+/// FAT32, which sticks and cards have, has no files above 4 GiB.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_is_as_large_as_it_can_be_is_followed_by_the_next_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("large.mp4");
+    let child = Command::new("prlimit")
+        .args(["--fsize=600000", "--", "env", "--ignore-signal=XFSZ"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "child_records_large", "--nocapture"])
+        .env("RECORD_INTO", &path)
+        .output()
+        .unwrap();
+    assert!(child.status.success(), "{}{}", String::from_utf8_lossy(&child.stdout), String::from_utf8_lossy(&child.stderr));
+    let (first, second) = (look(&path), look(&folder.path().join("large.part2.mp4")));
+    let (before, after) = (first.pictures.len() as f64 / 30.0, second.pictures.len() as f64 / 30.0);
+    // The refused half second, and what comes before the next keyframe.
+    assert!(before > 3.0 && after > 1.0 && before + after > 10.0 - 2.6, "{before} s and {after} s of ten");
+    for part in [&first, &second] {
+        assert!(part.complaints.is_empty(), "{}", part.complaints);
+        // Where a file begins, the encoder's first block is cut into.
+        assert!(part.offsets().iter().skip(1).all(|offset| offset.abs() < 0.004), "{:?}", part.offsets());
+    }
+}
+
 #[test]
 fn kill_9_loses_less_than_a_second() {
     let folder = tempfile::tempdir().unwrap();

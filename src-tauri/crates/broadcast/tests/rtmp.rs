@@ -337,6 +337,23 @@ fn a_balancer_whose_server_has_yet_to_start_refuses_nothing() {
     publication.expect(&SinkEvent::Back, secs(1.0));
 }
 
+/// The same where TLS ends at the balancer: its greeting is no answer of the server.
+#[test]
+fn a_balancer_that_ends_tls_before_a_server_that_has_yet_to_start_refuses_nothing() {
+    let mut nginx = Nginx::start(None);
+    let tls = Terminator::start(nginx.address());
+    nginx.kill();
+    let trusting = target(&format!("rtmps://{}/live", tls.address), "early").trusting(tls.authority.as_bytes()).unwrap();
+    let publication = Publication::start(trusting, &WILLING);
+    publication.expect(&SinkEvent::Unreachable { named: true }, secs(10.0));
+    let before = tls.accepted();
+    wait_for("eight more tries", secs(16.0), || (tls.accepted() >= before + 8).then_some(()));
+    assert!(publication.events.try_recv().is_err(), "it has not seen the key");
+    nginx.run();
+    publication.expect(&SinkEvent::Accepted, secs(6.0));
+    publication.expect(&SinkEvent::Back, secs(1.0));
+}
+
 #[test]
 fn an_application_that_does_not_exist_is_refused() {
     let nginx = Nginx::start(None);
@@ -365,6 +382,7 @@ fn a_peer_that_stops_reading_is_noticed_within_five_seconds() {
     let back = publication.expect(&SinkEvent::Back, secs(15.0));
     eprintln!("thawed: back after {back:?}");
     assert!(publication.figures().dropped > 0);
+    assert_eq!(publication.figures().reconnects, 0, "what takes a connection and says nothing does not cost the one that there is");
 }
 
 /// What is in a socket cannot be dropped: on a link that carries next to nothing it would be late for as long as that lasts.
@@ -386,6 +404,28 @@ fn what_is_far_too_late_is_thrown_away_and_the_present_is_sent() {
     proxy.throttle(0);
     publication.expect(&SinkEvent::CaughtUp, secs(40.0));
     assert_eq!(publication.figures().reconnects, 1);
+}
+
+/// On such a link something waits at every moment: that is no reason to call it lost for ever.
+#[test]
+fn a_link_that_was_given_up_and_lost_is_back_with_its_first_picture() {
+    let nginx = Nginx::start(None);
+    let proxy = Proxy::start(nginx.address());
+    let publication = Publication::start(target(&Nginx::url(proxy.address()), "narrow"), &WILLING);
+    publication.expect(&SinkEvent::Accepted, secs(5.0));
+    proxy.throttle(40_000);
+    publication.expect(&SinkEvent::Slow, secs(20.0));
+    wait_for("another connection", secs(60.0), || (proxy.accepted() == 2).then_some(()));
+    proxy.freeze(true);
+    publication.expect(&SinkEvent::Lost, secs(15.0));
+    proxy.freeze(false);
+    // The server gets what the proxy still has of the old one first, and holds the name meanwhile.
+    let mut told = vec![];
+    while told.last() != Some(&SinkEvent::Back) {
+        told.push(publication.events.recv_timeout(secs(40.0)).unwrap_or_else(|_| panic!("only {told:?}")));
+    }
+    assert!(told.iter().all(|event| [SinkEvent::Held, SinkEvent::Slow, SinkEvent::Back].contains(event)), "{told:?}");
+    assert_eq!(publication.figures().phase, LinkPhase::Publishing);
 }
 
 #[test]

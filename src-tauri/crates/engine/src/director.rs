@@ -125,7 +125,7 @@ impl Director {
     /// Carries out everything but [`Command::Quit`].
     pub(crate) fn carry_out(&mut self, command: Command, attachment: &Bytes) -> Result<Carried, Failure> {
         match command {
-            Command::Configure(configuration) => return self.configure(configuration),
+            Command::Configure(configuration) => return self.configure(configuration, true),
             Command::Restore(restoration) => return self.restore(restoration),
             Command::SetOverlay(overlay) => self.set_overlay(overlay, attachment),
             Command::GoLive(go) => self.go_live(go)?,
@@ -142,7 +142,7 @@ impl Director {
             Command::StopCleanFeed => self.show_now()?.stop_clean_feed(),
             Command::SetGrace { seconds } => self.grace = Duration::from_secs(seconds),
             Command::Snapshot => return Ok(Carried::Out(Reply::Snapshot(self.snapshot()))),
-            Command::Handover => return Ok(Carried::Out(Reply::Handover { show: self.handover() })),
+            Command::Handover => return Ok(Carried::Out(Reply::Handover { show: self.handover(), grace_s: Some(self.grace.as_secs()) })),
             Command::End => return self.end().map(|ended| Carried::Out(Reply::Ended(ended))).ok_or_else(|| failure("not_live", &[])),
             Command::Quit => {}
         }
@@ -208,7 +208,8 @@ impl Director {
         self.show.as_mut().ok_or_else(|| failure("not_live", &[]))
     }
 
-    fn configure(&mut self, wanted: Configuration) -> Result<Carried, Failure> {
+    /// `chosen`: by a person, not for a process that died.
+    fn configure(&mut self, wanted: Configuration, chosen: bool) -> Result<Carried, Failure> {
         sources::check(&wanted)?;
         self.encoders.look_for(&wanted, &self.data);
         if let Some(stage) = &mut self.stage {
@@ -222,7 +223,7 @@ impl Director {
             }
             if same_program {
                 let spoken = now.language != wanted.language;
-                self.opening = stage.begin_change(wanted, &self.wake)?;
+                self.opening = stage.begin_change(wanted, chosen, &self.wake)?;
                 if self.opening.is_some() {
                     self.spoken = spoken;
                     return Ok(Carried::Later);
@@ -259,7 +260,7 @@ impl Director {
     fn restore(&mut self, restoration: Restoration) -> Result<Carried, Failure> {
         let Restoration { configuration: wanted, on_air, spared } = restoration;
         if self.stage.is_some() {
-            return self.configure(wanted);
+            return self.configure(wanted, false);
         }
         sources::check(&wanted)?;
         self.encoders.look_for(&wanted, &self.data);
@@ -373,6 +374,8 @@ impl Director {
         if self.show.is_none() && self.stage.is_some() && self.alone_for() >= STAGE_GRACE.min(self.grace) {
             tracing::info!("nobody looks; camera and microphone are let go of");
             self.stage = None;
+            // What was lost of them is nothing to whoever comes next and opens them.
+            self.hub.forget(|subject| matches!(subject, Subject::Camera | Subject::Mic));
         }
     }
 

@@ -36,7 +36,7 @@ mod tests {
     #[tokio::test]
     async fn a_crashing_part_is_told_and_started_again() {
         let hub = Hub::default();
-        let mailbox = hub.attach();
+        let mailbox = hub.attach(true);
         let result = guarded("program", &hub, |run| {
             assert!(run >= 2, "crash of run {run}, on purpose");
             run

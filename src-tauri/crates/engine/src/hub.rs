@@ -76,6 +76,7 @@ pub(crate) struct Mailbox {
 
 #[derive(Debug, Default)]
 struct Waiting {
+    looks_after: bool,
     state: Mutex<State>,
     arrived: Notify,
 }
@@ -130,18 +131,19 @@ impl Hub {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A new client. It stops counting when the mailbox is dropped.
-    pub(crate) fn attach(&self) -> Mailbox {
-        let waiting = Arc::new(Waiting::default());
+    /// A new client. It stops counting when the mailbox is dropped. `looks_after`: it may do more than watch and end; who may not
+    /// does not keep a show alive, however often it asks.
+    pub(crate) fn attach(&self, looks_after: bool) -> Mailbox {
+        let waiting = Arc::new(Waiting { looks_after, ..Waiting::default() });
         let mut clients = self.lock();
         clients.retain(|client| client.strong_count() > 0);
         clients.push(Arc::downgrade(&waiting));
         Mailbox { waiting }
     }
 
-    /// How many clients there are.
+    /// How many clients there are that look after what runs here.
     pub(crate) fn clients(&self) -> usize {
-        self.lock().iter().filter(|client| client.upgrade().is_some_and(|c| !c.lock().closed)).count()
+        self.lock().iter().filter(|client| client.upgrade().is_some_and(|c| c.looks_after && !c.lock().closed)).count()
     }
 
     pub(crate) fn send(&self, news: &News) {
@@ -171,6 +173,11 @@ impl Hub {
     /// The problems that last, for a client that attaches.
     pub(crate) fn problems(&self) -> Vec<Health> {
         self.problems.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Does a problem with this last?
+    pub(crate) fn has_problem(&self, with: Subject) -> bool {
+        self.problems.lock().unwrap_or_else(PoisonError::into_inner).keys().any(|(subject, _)| *subject == with)
     }
 
     /// What these were about is no more: another device, or the show is over.
@@ -228,7 +235,7 @@ mod tests {
     #[tokio::test]
     async fn a_slow_client_loses_previews_first_and_never_blocks_the_sender() {
         let hub = Hub::default();
-        let mailbox = hub.attach();
+        let mailbox = hub.attach(true);
         for seq in 0..1000 {
             hub.send(&preview(seq));
             hub.event(Event::Levels { peak_db: -(seq as f32), rms_db: -60.0 });
@@ -266,13 +273,15 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_never_reads_is_cut_off_and_no_longer_counts() {
         let hub = Hub::default();
-        let (stuck, reads) = (hub.attach(), hub.attach());
+        let (stuck, reads) = (hub.attach(true), hub.attach(true));
         for _ in 0..=MOST_WAITING {
             hub.health(Health::new(HealthCode::CameraBack));
             assert!(reads.next().await.is_some());
         }
         assert_eq!(hub.clients(), 1);
         assert!(stuck.next().await.is_none());
+        let _watches = hub.attach(false);
+        assert_eq!(hub.clients(), 1, "who may only watch keeps nothing alive");
         drop(reads);
         assert_eq!(hub.clients(), 0);
     }

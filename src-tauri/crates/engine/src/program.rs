@@ -424,7 +424,7 @@ mod tests {
     #[tokio::test]
     async fn a_camera_whose_pictures_cannot_be_decoded_is_lost_after_a_second() {
         let (ring, hub) = (FrameRing::new(), Hub::default());
-        let mailbox = hub.attach();
+        let mailbox = hub.attach(true);
         let mut clock = Clockwork::new(
             Parts {
                 canvas: CANVAS,

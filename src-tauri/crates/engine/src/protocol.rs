@@ -341,6 +341,9 @@ pub enum Reply {
     Handover {
         /// Its files are the parts being written, its time is what is left of it.
         show: Option<GoLive>,
+        /// As last set by [`Command::SetGrace`], seconds; `None` from a process that does not say.
+        #[serde(default)]
+        grace_s: Option<u64>,
     },
     /// For [`Command::End`].
     Ended(Summary),

@@ -78,7 +78,14 @@ impl Remembered {
             Command::End | Command::Quit => self.over(),
             Command::Snapshot | Command::Handover => match reply {
                 Reply::Snapshot(snapshot) => self.learn(snapshot),
-                Reply::Handover { show: Some(go) } => self.begin(go.clone()),
+                Reply::Handover { show, grace_s } => {
+                    if self.grace.is_none() {
+                        self.grace = grace_s.map(|seconds| Command::SetGrace { seconds });
+                    }
+                    if let Some(go) = show {
+                        self.begin(go.clone());
+                    }
+                }
                 _ => {}
             },
         }
@@ -269,7 +276,7 @@ mod tests {
         remembered.heard_show(&State { live_since_ms: Some(9_000), ..state(EngineState::Live, &[]) });
         assert_eq!(past(&remembered), (Some(1_000), vec![true, false, true]));
         // Whoever finds it running is told the same.
-        let handed = Reply::Handover { show: remembered.show() };
+        let handed = Reply::Handover { show: remembered.show(), grace_s: None };
         let mut found = Remembered::default();
         found.note(&Command::Handover, &Bytes::new(), &handed);
         assert_eq!(past(&found), past(&remembered));
@@ -371,7 +378,9 @@ mod tests {
         let mut remembered = Remembered::default();
         let Command::GoLive(found) = go(&folder.path().join("show.part3.mp4")) else { panic!("a show") };
         std::fs::write(folder.path().join("show.part3.mp4"), "x").expect("written");
-        remembered.note(&Command::Handover, &Bytes::new(), &Reply::Handover { show: Some(found) });
+        remembered.note(&Command::Handover, &Bytes::new(), &Reply::Handover { show: Some(found), grace_s: Some(11_400) });
+        let settings = remembered.settings();
+        assert!(matches!(settings.as_slice(), [(Command::SetGrace { seconds: 11_400 }, _)]), "{settings:?}");
         let show = next_parts(remembered.show().expect("it goes on"));
         assert_eq!(show.recording.expect("so does its file").path, folder.path().join("show.part4.mp4"));
     }

@@ -151,11 +151,13 @@ fn direct(director: &mut Director, incoming: &Receiver<Note>, stop: &Cancellatio
             }
         }
         let next = waiting.pop_front_if(|order| !director.must_wait(&order.command)).map(Note::Order);
+        let had_waited = next.is_some();
         let next = next.map_or_else(|| incoming.recv_timeout(look.saturating_duration_since(Instant::now())), Ok);
         match next {
             // A show does not overtake the sources that somebody has chosen for it.
             Ok(Note::Order(order))
-                if director.must_wait(&order.command) || matches!(order.command, Command::GoLive(_)) && !waiting.is_empty() =>
+                if !had_waited
+                    && (director.must_wait(&order.command) || matches!(order.command, Command::GoLive(_)) && !waiting.is_empty()) =>
             {
                 if waiting.len() < WAITING {
                     waiting.push_back(order);

@@ -56,9 +56,10 @@ async fn client(stream: Stream, runtime: &Arc<Runtime>, stop: CancellationToken)
     let hello = tokio::time::timeout(HELLO_LIMIT, wire::read::<Hello>(&mut from)).await;
     let Ok(Some((hello, _))) = hello.unwrap_or(Ok(None)) else { return Ok(()) };
     tracing::info!(pid = hello.pid, version = hello.version, "a client attached");
-    let mailbox = Arc::new(runtime.hub().attach());
+    let same_version = hello.version == VERSION;
+    let mailbox = Arc::new(runtime.hub().attach(same_version));
     let result = tokio::select! {
-        result = requests(&mut from, runtime, &mailbox, hello.version == VERSION) => result,
+        result = requests(&mut from, runtime, &mailbox, same_version) => result,
         result = news(&mut to, &mailbox, stop) => result,
     };
     tracing::info!(pid = hello.pid, "a client left");

@@ -196,16 +196,23 @@ impl Stage {
     }
 
     /// Begins to replace the sources that differ; picture and sound of the show go on meanwhile, and so does everything that is
-    /// asked of it: a driver may take seconds. `None`: nothing had to be opened, and it is done. `wake` is called when there
-    /// is something for [`Stage::finish_change`].
+    /// asked of it: a driver may take seconds. `None`: nothing had to be opened, and it is done. `chosen`: by a person, who with the
+    /// same again means the one that is lost. `wake` is called when there is something for [`Stage::finish_change`].
     ///
     /// # Errors
     /// The OS gives no thread.
-    pub(crate) fn begin_change(&mut self, wanted: Configuration, wake: &Wake) -> Result<Option<Box<Opening>>, Failure> {
+    pub(crate) fn begin_change(&mut self, wanted: Configuration, chosen: bool, wake: &Wake) -> Result<Option<Box<Opening>>, Failure> {
         let changed = changes(&self.configuration, &wanted);
         // What was left out for its crashes is opened when somebody chooses, be it the same again: not for another language.
         let again = self.spared && (changed != (false, false) || wanted.language == self.configuration.language);
-        let (camera, mic) = if again { (true, true) } else { changed };
+        let (camera, mic) = if again {
+            (true, true)
+        } else if chosen && wanted == self.configuration {
+            // "The first that works" may be another one by now, and a file may be there again.
+            self.lost()
+        } else {
+            changed
+        };
         if !camera && !mic {
             self.configuration = wanted;
             return Ok(None);
@@ -227,6 +234,13 @@ impl Stage {
             refused: None,
             result,
         })))
+    }
+
+    /// Is the camera, is the microphone to be opened for what is lost? One opened file gives both.
+    fn lost(&self) -> (bool, bool) {
+        let (camera, mic) = (self.hub.has_problem(Subject::Camera), self.hub.has_problem(Subject::Mic));
+        let shared = sources::is_shared(&self.configuration);
+        (camera || shared && mic, mic || shared && camera)
     }
 
     /// Takes what is open, if it is; goes on with the opening while it is not. Refused, everything stays as it was: what was let go
@@ -381,7 +395,7 @@ mod tests {
     async fn a_camera_that_was_let_go_of_for_one_that_does_not_open_is_waited_for_again() {
         let (hub, fonts, wish) = (Hub::default(), Fonts::bundled(), PreviewWish::default());
         let around = Surroundings { hub: &hub, fonts: &fonts, wish: &wish, muted: false };
-        let mailbox = hub.attach();
+        let mailbox = hub.attach(true);
         let mine = camera("one that fell out");
         let opened = sources::open_again(&mine, None).and_then(sources::both).expect("it is waited for");
         let mut stage = Stage::with(&mine, opened, &around).expect("threads");
@@ -390,7 +404,7 @@ mod tests {
         let wake: Wake = Arc::new(move || {
             let _ = woken.send(());
         });
-        let begun = stage.begin_change(camera("one that is not there"), &wake).expect("a thread");
+        let begun = stage.begin_change(camera("one that is not there"), true, &wake).expect("a thread");
         let mut opening = begun.expect("it has to be opened");
         let refused = loop {
             wakes.recv_timeout(GUARD).expect("it is told when there is something");
@@ -402,5 +416,8 @@ mod tests {
         assert_eq!(refused.code, "device_missing");
         assert_eq!(stage.configuration, mine);
         assert_eq!(lost(&mailbox).await, "one that fell out", "somebody looks out for it");
+        assert!(stage.begin_change(mine.clone(), false, &wake).expect("a thread").is_none(), "the next process has nothing to choose");
+        let again = stage.begin_change(mine.clone(), true, &wake).expect("a thread").expect("who chooses it again wants it now");
+        assert!(again.camera && !again.mic);
     }
 }

@@ -10,7 +10,7 @@ use crate::runtime::Runtime;
 use crate::socket;
 use crate::takeover::{Taken, take_over};
 use bytes::Bytes;
-use stallcast_clock::Backoff;
+use stallcast_clock::{Backoff, CRASH_PAUSE};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -184,8 +184,26 @@ impl Engine {
                 remembered.heard_show(&snapshot.state);
             }
         }
-        let supervisor = Supervisor { inner: Arc::clone(&inner), data, exe, path, crashes: 0, ended: false };
-        tokio::spawn(supervisor.watch(connection));
+        let watched = Arc::clone(&inner);
+        tokio::spawn(async move {
+            loop {
+                let supervisor = Supervisor {
+                    inner: Arc::clone(&watched),
+                    data: data.clone(),
+                    exe: exe.clone(),
+                    path: path.clone(),
+                    crashes: 0,
+                    ended: false,
+                };
+                // After a crash of its own it looks for the process that is there now, and starts one if there is none.
+                let watch = tokio::spawn(supervisor.watch(Arc::clone(&connection)));
+                if !watch.await.is_err_and(|e| e.is_panic()) {
+                    return;
+                }
+                tracing::error!("what looks after the media process crashed; it starts again");
+                tokio::time::sleep(CRASH_PAUSE).await;
+            }
+        });
         Ok(Self { inner })
     }
 
@@ -221,7 +239,7 @@ impl Engine {
         let runtime = Arc::new(Runtime::start(data, Box::new(|part| tracing::error!(part, "the show stands still")))?);
         let inner = Inner::new(Some(Arc::clone(&runtime)));
         inner.link.send_replace(Link::Up(Arc::clone(&runtime) as Arc<dyn Port>));
-        let mailbox = runtime.hub().attach();
+        let mailbox = runtime.hub().attach(true);
         let watched = Arc::clone(&inner);
         tokio::spawn(async move {
             loop {
@@ -502,13 +520,24 @@ impl Supervisor {
     }
 
     /// The same process: what became of the show while nobody listened. An app that was frozen is cut off, and may come back
-    /// when the show has ended for want of it.
+    /// when the show has ended for want of it, or when the sources were let go of: those are opened again, nobody else would.
     async fn look_again(&self, connection: &Connection) {
         // First, so that nothing falls between what is asked for and what is told.
         self.inner.settled.store(true, Ordering::Release);
         let asked = connection.order(Command::Snapshot, Bytes::new());
         if let Ok(Ok(Reply::Snapshot(snapshot))) = tokio::time::timeout(COMMAND_WAITS, asked).await {
-            lock(&self.inner.remembered).heard_state(&snapshot.state);
+            let again = {
+                let mut remembered = lock(&self.inner.remembered);
+                remembered.heard_state(&snapshot.state);
+                remembered.sources(false).filter(|_| snapshot.configuration.is_none())
+            };
+            if let Some(sources) = again {
+                tracing::info!("the media process has let go of its sources; they are opened again");
+                let asked = connection.order(Command::Restore(sources), Bytes::new());
+                if !matches!(tokio::time::timeout(COMMAND_WAITS, asked).await, Ok(Ok(_))) {
+                    tracing::warn!("the sources do not open again");
+                }
+            }
         }
     }
 

@@ -82,3 +82,32 @@ async fn a_show_that_is_ended_while_it_waits_for_its_sources_does_not_begin() {
     assert_eq!(now.state.engine, EngineState::Ready);
     engine.quit().await;
 }
+
+/// An app that went away while its show waited, and the next one that begins it again.
+#[tokio::test]
+async fn of_two_shows_that_wait_for_their_sources_the_first_begins() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let engine = Engine::in_process(folder.path()).await.expect("it starts");
+    give(&engine, Command::Configure(small_demo())).await;
+    let fifo = folder.path().join("camera.mp4");
+    mkfifoat(CWD, &fifo, Mode::RUSR | Mode::WUSR).expect("made");
+    let slow = Configuration { camera: CameraChoice::File { path: fifo.clone() }, ..small_demo() };
+    let order = |command: Command| {
+        let engine = engine.clone();
+        tokio::spawn(async move { engine.command(command, bytes::Bytes::new()).await })
+    };
+    let choosing = order(Command::Configure(slow));
+    give(&engine, Command::SetMuted { muted: false }).await;
+    let shows = ["first.mp4", "second.mp4"].map(|name| order(Command::GoLive(record_into(&folder.path().join(name), None))));
+    give(&engine, Command::SetMuted { muted: true }).await;
+    assert!(!choosing.is_finished() && shows.iter().all(|show| !show.is_finished()));
+    drop(std::fs::OpenOptions::new().write(true).open(&fifo).expect("opened"));
+    tokio::time::timeout(GUARD, choosing).await.expect("in time").expect("no panic").expect_err("nothing comes out of it");
+    let [first, second] = shows;
+    tokio::time::timeout(GUARD, first).await.expect("in time").expect("no panic").expect("it begins");
+    let refused = tokio::time::timeout(GUARD, second).await.expect("in time").expect("no panic").expect_err("one runs");
+    assert!(refused.to_string().contains("already_live"), "{refused}");
+    let asked = tokio::time::timeout(GUARD, engine.command(Command::Snapshot, bytes::Bytes::new())).await;
+    assert!(asked.is_ok_and(|answer| answer.is_ok()), "it answers as before");
+    engine.quit().await;
+}

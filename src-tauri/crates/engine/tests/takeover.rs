@@ -144,7 +144,7 @@ async fn a_show_that_was_live_ends_by_its_own_time_though_nobody_accepts_it_any_
     give(&engine, Command::GoLive(GoLive { destinations: vec![nobody(true)], live_since_ms: Some(1_000), ..show })).await;
     let live = wait_state(&mut events, EngineState::Live).await;
     assert_eq!((live.live_since_ms, live.links[0].state), (Some(1_000), LinkState::Reconnecting));
-    let Reply::Handover { show: Some(left) } = give(&engine, Command::Handover).await else { panic!("a show") };
+    let Reply::Handover { show: Some(left), .. } = give(&engine, Command::Handover).await else { panic!("a show") };
     assert_eq!((left.live_since_ms, left.destinations[0].accepted), (Some(1_000), true), "whoever attaches learns it too");
     wait_for(&mut events, "Ended", |e| matches!(e, EngineEvent::Event(Event::Ended(_))).then_some(())).await;
     engine.quit().await;
@@ -289,6 +289,27 @@ async fn a_show_goes_on_behind_a_slate_when_its_source_is_gone() {
     assert!(support::is_finished(&part) && support::video_frames(&part) >= 30, "the show was recorded on");
     let [picture, sound] = support::track_ends(&part);
     assert!((picture - sound).abs() < 0.2, "picture ends at {picture} s, sound at {sound} s");
+}
+
+#[tokio::test]
+async fn sources_that_were_let_go_of_while_the_app_was_frozen_are_opened_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let engine = Engine::attach_or_start(folder.path(), &child()).await.expect("it starts");
+    let mut events = engine.events();
+    give(&engine, Command::Configure(small_demo())).await;
+    wait_state(&mut events, EngineState::Ready).await;
+    let (first, log) = (engine.pid(), folder.path().join("logs").join("engine.log"));
+    freeze(folder.path(), |other| async move {
+        other.detach();
+        let begun = Instant::now();
+        while !std::fs::read_to_string(&log).is_ok_and(|log| log.contains("are let go of")) {
+            assert!(begun.elapsed() < support::GUARD, "somebody still looks");
+            std::thread::yield_now();
+        }
+    });
+    wait_for(&mut events, "Reconnected", |e| matches!(e, EngineEvent::Reconnected { ended: false }).then_some(())).await;
+    assert_eq!((engine.pid(), state(&engine).await.engine), (first, EngineState::Ready));
+    engine.quit().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

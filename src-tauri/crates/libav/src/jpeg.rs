@@ -38,7 +38,8 @@ struct Open {
 }
 
 impl JpegEncoder {
-    /// Pictures whose longer side is at most `max_side` pixels; smaller ones keep their size. Sides become even.
+    /// Pictures whose longer side is at most `max_side` pixels, or half of what they were if that is nearly as much; smaller ones keep
+    /// their size. Sides become even.
     #[must_use]
     pub fn new(max_side: u32) -> Self {
         Self { max_side, opener: Opener::default(), stage: Stage::default(), open: None }
@@ -50,7 +51,7 @@ impl JpegEncoder {
     /// A damaged or too short frame, or ffmpeg failed.
     pub fn encode(&mut self, frame: &Frame) -> Result<JpegPicture, LibavError> {
         let source = self.opener.open(frame)?;
-        let size = fitting((source.width, source.height), self.max_side as usize);
+        let size = preview_size((source.width, source.height), self.max_side as usize);
         let open = match &mut self.open {
             Some(open) if open.size == size => open,
             other => other.insert(Open::new(size)?),
@@ -100,9 +101,28 @@ fn fitting((width, height): (usize, usize), most: usize) -> (usize, usize) {
     (side(width), side(height))
 }
 
+/// Half of a picture costs a third of what another size does, and where it is a fifth smaller than asked for nobody sees it.
+const NEARLY: f64 = 0.8;
+
+fn preview_size(source: (usize, usize), most: usize) -> (usize, usize) {
+    let half = (source.0 / 2, source.1 / 2);
+    let longest = half.0.max(half.1);
+    let exact = [source.0, source.1].iter().all(|side| side.is_multiple_of(4));
+    if exact && longest <= most && longest as f64 >= most as f64 * NEARLY { half } else { fitting(source, most) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn half_is_taken_where_it_is_nearly_what_was_asked_for() {
+        let canvas = (720, 1280);
+        assert_eq!([640, 704, 800].map(|most| preview_size(canvas, most)), [(360, 640); 3]);
+        assert_eq!(preview_size(canvas, 832), fitting(canvas, 832), "that would be seen");
+        assert_eq!(preview_size(canvas, 576), fitting(canvas, 576), "never larger than asked for");
+        assert_eq!(preview_size((722, 1280), 640), fitting((722, 1280), 640));
+    }
 
     #[test]
     fn previews_fit_and_keep_their_shape() {

@@ -75,7 +75,17 @@ pub(crate) async fn follow(data: &Path, terminal: Terminal, interrupt: Cancellat
                         return 0;
                     }
                 }
-                Ok(_) | Err(RecvError::Lagged(_)) => {}
+                Ok(_) => {}
+                // The end may be among them: it comes once.
+                Err(RecvError::Lagged(_)) => {
+                    if let Ok(Reply::Snapshot(snapshot)) = engine.command(Command::Snapshot, bytes::Bytes::new()).await
+                        && !crate::hub::on_air(snapshot.state.engine)
+                    {
+                        terminal.say("ended", &[]);
+                        engine.detach();
+                        return 0;
+                    }
+                }
                 // It died, and the show's own app is starting the next one.
                 Err(RecvError::Closed) => {
                     let next = tokio::select! {

@@ -126,8 +126,13 @@ async fn run(
                     break None;
                 }
                 Ok(event) => watch.take(&event, &mut last_state, terminal),
-                // The next state and figures come whole.
-                Err(RecvError::Lagged(_)) => {}
+                // The next state and figures come whole. The end comes once.
+                Err(RecvError::Lagged(_)) => {
+                    ended = studio.last_summary();
+                    if ended.is_some() {
+                        break None;
+                    }
+                }
                 Err(RecvError::Closed) => break Some(StudioError::new("engine_down").with("detail", "closed")),
             },
             _ = tick.tick() => {

@@ -18,6 +18,9 @@ const CLOCK_OFF_MS: i64 = 30_000;
 /// And said until they are this close.
 const CLOCK_GOOD_MS: i64 = 25_000;
 
+/// The media process itself.
+const ENGINE: &str = "engine";
+
 #[derive(Debug, Clone, PartialEq)]
 struct Entry {
     code: String,
@@ -47,44 +50,7 @@ pub struct HealthBoard {
 impl HealthBoard {
     /// Takes an event of the media side.
     pub fn take(&mut self, health: &Health, now_ms: i64) {
-        use HealthCode as H;
-        let subject = |kind: &str, name: &str| format!("{kind}:{}", health.params.get(name).map_or("", String::as_str));
-        // One host may be pushed to twice.
-        let link = |kind: &str| subject(kind, if health.params.contains_key("id") { "id" } else { "host" });
-        let (level, subject) = match health.code {
-            H::CameraLost | H::SourcesSpared => (Level::Bad, "camera".to_owned()),
-            H::CameraBack => (Level::Good, "camera".to_owned()),
-            H::MicLost => (Level::Bad, "mic".to_owned()),
-            H::MicLate => (Level::Warn, "mic_late".to_owned()),
-            H::MicBack => (Level::Good, "mic".to_owned()),
-            H::DestinationLost | H::DestinationHeld | H::DestinationUnreachable | H::DestinationRefused => (Level::Bad, link("link")),
-            H::DestinationBack => (Level::Good, link("link")),
-            H::DestinationSlow => (Level::Lasting, link("slow")),
-            H::DestinationCaughtUp => (Level::Good, link("slow")),
-            H::PictureLowered => (Level::Lasting, "rate".to_owned()),
-            H::PictureRestored => (Level::Good, "rate".to_owned()),
-            H::RecordingStopped | H::RecordingFailed => (Level::Bad, "recording".to_owned()),
-            H::RecordingBehind => (Level::Lasting, "recording_speed".to_owned()),
-            H::RecordingCaughtUp => (Level::Good, "recording_speed".to_owned()),
-            H::CleanFeedStopped | H::CleanFeedFailed => (Level::Bad, "clean_feed".to_owned()),
-            H::ViewersLost => (Level::Bad, "viewers".to_owned()),
-            H::DiskLow | H::DiskSaving => (Level::Lasting, "disk".to_owned()),
-            H::DiskEnough => (Level::Good, "disk".to_owned()),
-            H::OnBattery => (Level::Lasting, "power".to_owned()),
-            H::BatteryLow => (Level::Bad, "power".to_owned()),
-            H::PowerBack => (Level::Good, "power".to_owned()),
-            H::NotKeptAwake => (Level::Lasting, "awake".to_owned()),
-            H::RecordingRepaired => (Level::Good, subject("repaired", "name")),
-            H::EncoderBehind => (Level::Warn, "encoder".to_owned()),
-            H::EncoderReplaced | H::EncoderHung => (Level::Warn, "encoder_kind".to_owned()),
-            H::ProgramLate => (Level::Warn, "program".to_owned()),
-            H::PartRestarted => (Level::Good, subject("part", "part")),
-            H::EngineRestarted => (Level::Good, "engine".to_owned()),
-            H::ShowLost | H::ShowEnded => (Level::Bad, "show".to_owned()),
-            H::ShopRestarted => (Level::Good, "shop".to_owned()),
-            H::MissingGlyphs => (Level::Warn, "glyphs".to_owned()),
-        };
-        self.put(Entry { code: word(health.code), params: health.params.clone(), at_ms: now_ms, level, subject });
+        self.put(entry(health, now_ms));
     }
 
     /// A platform stopped or began to answer: id and name of its connection, of which two may have the same. `code`: what is
@@ -136,6 +102,43 @@ impl HealthBoard {
     pub fn forget_shop(&mut self, id: &str) {
         let (platform, clock) = (format!("platform:{id}"), format!("clock:{id}"));
         self.entries.retain(|e| e.subject != platform && e.subject != clock);
+    }
+
+    /// There is no media process, and it is tried again until there is: `code` is the error's, with its values. Answered by what says
+    /// that it is there.
+    pub fn engine_away(&mut self, code: &str, params: &BTreeMap<String, String>, now_ms: i64) {
+        let at_ms = self.entries.iter().find(|e| e.subject == ENGINE && e.level == Level::Bad).map_or(now_ms, |e| e.at_ms);
+        let mut params = params.clone();
+        params.insert("reason".to_owned(), code.to_owned());
+        self.put(Entry { code: "engine_away".to_owned(), params, at_ms, level: Level::Bad, subject: ENGINE.to_owned() });
+    }
+
+    /// There is one.
+    pub fn engine_there(&mut self) {
+        self.close(|subject| subject == ENGINE);
+    }
+
+    /// The media process's own list of what lasts, read as a whole because its words may have been missed. What was said to be lost
+    /// in its files stays: that is answered by the next file. Those that are new here.
+    pub fn catch_up(&mut self, problems: &[Health], now_ms: i64) -> Vec<Health> {
+        let told: Vec<Entry> = problems.iter().map(|health| entry(health, now_ms)).collect();
+        self.close(|subject| {
+            let answered = matches!(subject, "camera" | "mic" | "rate" | "disk" | "recording_speed" | "power" | "awake");
+            let of_a_link = subject.starts_with("link:") || subject.starts_with("slow:");
+            (answered || of_a_link) && !told.iter().any(|entry| entry.subject == subject)
+        });
+        let mut new = Vec::new();
+        for (health, entry) in problems.iter().zip(told) {
+            match self.entries.iter_mut().find(|known| (&known.subject, &known.code) == (&entry.subject, &entry.code)) {
+                // Since when stays.
+                Some(known) => known.params = entry.params,
+                None => {
+                    self.put(entry);
+                    new.push(health.clone());
+                }
+            }
+        }
+        new
     }
 
     /// How many intents were not delivered and wait for a person. The others are on their way, done or given up.
@@ -275,6 +278,48 @@ impl HealthBoard {
         };
         self.entries.iter().map(view).collect()
     }
+}
+
+/// What an event of the media side is in the list.
+fn entry(health: &Health, now_ms: i64) -> Entry {
+    use HealthCode as H;
+    let subject = |kind: &str, name: &str| format!("{kind}:{}", health.params.get(name).map_or("", String::as_str));
+    // One host may be pushed to twice.
+    let link = |kind: &str| subject(kind, if health.params.contains_key("id") { "id" } else { "host" });
+    let (level, subject) = match health.code {
+        H::CameraLost | H::SourcesSpared => (Level::Bad, "camera".to_owned()),
+        H::CameraBack => (Level::Good, "camera".to_owned()),
+        H::MicLost => (Level::Bad, "mic".to_owned()),
+        H::MicLate => (Level::Warn, "mic_late".to_owned()),
+        H::MicBack => (Level::Good, "mic".to_owned()),
+        H::DestinationLost | H::DestinationHeld | H::DestinationUnreachable | H::DestinationRefused => (Level::Bad, link("link")),
+        H::DestinationBack => (Level::Good, link("link")),
+        H::DestinationSlow => (Level::Lasting, link("slow")),
+        H::DestinationCaughtUp => (Level::Good, link("slow")),
+        H::PictureLowered => (Level::Lasting, "rate".to_owned()),
+        H::PictureRestored => (Level::Good, "rate".to_owned()),
+        H::RecordingStopped | H::RecordingFailed => (Level::Bad, "recording".to_owned()),
+        H::RecordingBehind => (Level::Lasting, "recording_speed".to_owned()),
+        H::RecordingCaughtUp => (Level::Good, "recording_speed".to_owned()),
+        H::CleanFeedStopped | H::CleanFeedFailed => (Level::Bad, "clean_feed".to_owned()),
+        H::ViewersLost => (Level::Bad, "viewers".to_owned()),
+        H::DiskLow | H::DiskSaving => (Level::Lasting, "disk".to_owned()),
+        H::DiskEnough => (Level::Good, "disk".to_owned()),
+        H::OnBattery => (Level::Lasting, "power".to_owned()),
+        H::BatteryLow => (Level::Bad, "power".to_owned()),
+        H::PowerBack => (Level::Good, "power".to_owned()),
+        H::NotKeptAwake => (Level::Lasting, "awake".to_owned()),
+        H::RecordingRepaired => (Level::Good, subject("repaired", "name")),
+        H::EncoderBehind => (Level::Warn, "encoder".to_owned()),
+        H::EncoderReplaced | H::EncoderHung => (Level::Warn, "encoder_kind".to_owned()),
+        H::ProgramLate => (Level::Warn, "program".to_owned()),
+        H::PartRestarted => (Level::Good, subject("part", "part")),
+        H::EngineRestarted => (Level::Good, ENGINE.to_owned()),
+        H::ShowLost | H::ShowEnded => (Level::Bad, "show".to_owned()),
+        H::ShopRestarted => (Level::Good, "shop".to_owned()),
+        H::MissingGlyphs => (Level::Warn, "glyphs".to_owned()),
+    };
+    Entry { code: word(health.code), params: health.params.clone(), at_ms: now_ms, level, subject }
 }
 
 /// The links that publish now and did not before.

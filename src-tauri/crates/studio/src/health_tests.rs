@@ -206,3 +206,36 @@ fn a_platform_is_news_only_when_it_changes() {
     board.forget_shop("t");
     assert_eq!(board.view().len(), 1);
 }
+
+#[test]
+fn what_was_missed_is_read_as_a_whole() {
+    use HealthCode as H;
+    let of = |code, id: &str| Health::new(code).with("host", "one").with("id", id);
+    let mut board = board(&[H::CameraLost, H::RecordingFailed, H::OnBattery, H::EngineRestarted]);
+    board.take(&of(H::DestinationLost, "b"), 1);
+    board.take(&of(H::DestinationLost, "c"), 2);
+    let new = board.catch_up(&[of(H::DestinationLost, "b"), Health::new(H::MicLost), Health::new(H::ViewersLost)], 9);
+    assert_eq!(new.iter().map(|health| health.code).collect::<Vec<_>>(), [H::MicLost, H::ViewersLost], "for who was not told");
+    // The camera is back and the power too; what the files lost is answered by files.
+    assert_eq!(codes(&board), ["viewers_lost", "mic_lost", "destination_lost", "engine_restarted", "recording_failed"]);
+    let lost = board.view().into_iter().find(|h| h.code == "destination_lost").expect("it is");
+    assert!((lost.at_ms - 1.0).abs() < f64::EPSILON && lost.subject == "link:b", "since when stays: {lost:?}");
+}
+
+#[test]
+fn that_there_is_no_media_process_is_said_until_there_is_one() {
+    let mut board = HealthBoard::default();
+    board.engine_away("engine_down", &BTreeMap::new(), 5);
+    board.engine_away("program_missing", &BTreeMap::from([("path".to_owned(), "/x".to_owned())]), 9);
+    let view = board.view();
+    assert_eq!(
+        (codes(&board), view[0].params["reason"].as_str(), view[0].at_ms as i64),
+        (vec!["engine_away".to_owned()], "program_missing", 5)
+    );
+    board.engine_there();
+    assert!(codes(&board).is_empty());
+    board.engine_away("died", &BTreeMap::new(), 10);
+    board.take(&Health::new(HealthCode::EngineRestarted).with("gap_ms", 900), 11);
+    board.engine_there();
+    assert_eq!(codes(&board), ["engine_restarted"], "good news stays its time");
+}

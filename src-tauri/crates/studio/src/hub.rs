@@ -29,6 +29,8 @@ pub(crate) struct Picture {
     pub met: bool,
     /// Pressed, and the media process has not said so yet.
     pub pressed: Option<Pressed>,
+    /// Figures of the last show, until the next one: for who missed the news of its end.
+    pub ended: Option<Summary>,
     pub recording_since_ms: Option<i64>,
     /// Off air: minutes of recording that its folder has room for.
     pub room_minutes: Option<u64>,
@@ -110,6 +112,7 @@ impl Hub {
                 open: false,
                 met: false,
                 pressed: None,
+                ended: None,
                 recording_since_ms: None,
                 room_minutes: None,
                 departed: Departed::default(),
@@ -141,6 +144,9 @@ impl Hub {
     }
 
     pub(crate) fn tell(&self, event: Event) {
+        if let Event::Ended(summary) = &event {
+            self.picture().ended = Some(summary.clone());
+        }
         let _ = self.news.send(event);
     }
 
@@ -154,6 +160,15 @@ impl Hub {
         };
         self.send(StudioEvent::Health(view));
         self.tell(Event::Health(health));
+    }
+
+    /// The media process's own list of what lasts, where its words may have been missed.
+    pub(crate) fn catch_up_health(&self, problems: &[Health], now_ms: i64) {
+        let mut new = Vec::new();
+        self.change_health(|board| new = board.catch_up(problems, now_ms));
+        for health in new {
+            self.tell(Event::Health(health));
+        }
     }
 
     /// Changes the list of problems and tells the windows when it changed.

@@ -2,10 +2,14 @@
 
 use crate::private_file;
 use crate::redact::Redactor;
+use stallcast_clock::spawn_thread;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
 use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
@@ -15,6 +19,10 @@ use tracing_subscriber::util::SubscriberInitExt;
 pub const FILE_LIMIT: u64 = 5 << 20;
 /// Files kept: the present one and the ones before it.
 pub const FILES: u32 = 3;
+/// Lines that may wait for the disk; more are counted and lost.
+const WAITING: usize = 1024;
+/// Longest wait for a line to be written, once until everything is.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Writes whole lines into a file that is renamed away when it is full.
 #[derive(Debug)]
@@ -58,27 +66,89 @@ impl CappedFile {
     }
 }
 
-#[derive(Clone)]
+/// Where lines end.
+#[derive(Debug)]
 enum Target {
-    File(Arc<Mutex<CappedFile>>),
+    File(CappedFile),
     Stderr,
+}
+
+impl Target {
+    fn write_line(&mut self, line: &str) -> std::io::Result<()> {
+        match self {
+            Self::File(file) => file.write_line(line),
+            Self::Stderr => std::io::stderr().lock().write_all(line.as_bytes()),
+        }
+    }
+}
+
+/// A line, and whom to tell when it is written.
+type Line = (String, SyncSender<()>);
+
+/// The thread `log`, which waits for a disk or a terminal so that nobody else does: a show goes on while neither takes anything. As
+/// long as they do, a line is written before whoever said it goes on, so that the last words of a process are not lost.
+#[derive(Debug, Clone)]
+struct Lines {
+    waiting: SyncSender<Line>,
+    state: Arc<LinesState>,
+}
+
+#[derive(Debug, Default)]
+struct LinesState {
+    /// Somebody waited in vain: until everything is written, nobody waits.
+    behind: AtomicBool,
+    /// Lines for which there was no room.
+    lost: AtomicU64,
+}
+
+impl Lines {
+    fn start(mut target: Target) -> std::io::Result<Self> {
+        let (waiting, lines) = sync_channel::<Line>(WAITING);
+        let state = Arc::new(LinesState::default());
+        let mine = Arc::clone(&state);
+        spawn_thread("log", move || {
+            while let Some((line, written)) = next_line(&lines, &mine.behind) {
+                let lost = mine.lost.swap(0, Ordering::Relaxed);
+                // A disk that is full takes no line, and has no room for the complaint either.
+                if lost > 0 {
+                    let _ = target.write_line(&format!("{lost} lines lost: the log could not be written\n"));
+                }
+                let _ = target.write_line(&line);
+                let _ = written.send(());
+            }
+        })?;
+        Ok(Self { waiting, state })
+    }
+
+    fn put(&self, line: String) {
+        let (written, done) = sync_channel(1);
+        if self.waiting.try_send((line, written)).is_err() {
+            self.state.lost.fetch_add(1, Ordering::Relaxed);
+        } else if !self.state.behind.load(Ordering::Relaxed) && done.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            self.state.behind.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The next line; nothing waits when there is none at once.
+fn next_line(lines: &Receiver<Line>, behind: &AtomicBool) -> Option<Line> {
+    lines.try_recv().ok().or_else(|| {
+        behind.store(false, Ordering::Relaxed);
+        lines.recv().ok()
+    })
 }
 
 /// A writer for `tracing`: one call is one line, masked before it goes anywhere.
 #[derive(Clone)]
 struct Redacting {
     redactor: Redactor,
-    target: Target,
+    lines: Lines,
 }
 
 impl Write for Redacting {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let line = String::from_utf8_lossy(bytes);
-        let masked = self.redactor.mask(&line);
-        match &self.target {
-            Target::File(file) => file.lock().unwrap_or_else(PoisonError::into_inner).write_line(&masked)?,
-            Target::Stderr => std::io::stderr().lock().write_all(masked.as_bytes())?,
-        }
+        self.lines.put(self.redactor.mask(&line).to_string());
         Ok(bytes.len())
     }
     fn flush(&mut self) -> std::io::Result<()> {
@@ -105,12 +175,11 @@ pub fn start(data: &Path, name: &str, stderr: bool) -> Redactor {
     };
     let folder = data.join("logs");
     let file = private_file::make_folder(&folder).and_then(|()| CappedFile::open(folder.join(format!("{name}.log")), FILE_LIMIT)).ok();
-    let file_layer = file.map(|f| {
-        let writer = Redacting { redactor: redactor.clone(), target: Target::File(Arc::new(Mutex::new(f))) };
-        tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer).with_filter(filter(LevelFilter::INFO))
-    });
-    let stderr_layer = stderr.then(|| {
-        let writer = Redacting { redactor: redactor.clone(), target: Target::Stderr };
+    let lines = |target| Lines::start(target).ok().map(|lines| Redacting { redactor: redactor.clone(), lines });
+    let file_layer = file
+        .and_then(|file| lines(Target::File(file)))
+        .map(|writer| tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer).with_filter(filter(LevelFilter::INFO)));
+    let stderr_layer = stderr.then(|| lines(Target::Stderr)).flatten().map(|writer| {
         tracing_subscriber::fmt::layer().with_ansi(false).with_target(false).with_writer(writer).with_filter(filter(LevelFilter::WARN))
     });
     // Fails only if logging was started before, in tests: then that one stays.
@@ -129,7 +198,7 @@ mod tests {
         let redactor = Redactor::default();
         redactor.register("canary-key-1");
         let file = CappedFile::open(path.clone(), FILE_LIMIT).expect("open");
-        let writer = Redacting { redactor, target: Target::File(Arc::new(Mutex::new(file))) };
+        let writer = Redacting { redactor, lines: Lines::start(Target::File(file)).expect("a thread") };
         let subscriber = tracing_subscriber::registry().with(tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer));
         tracing::subscriber::with_default(subscriber, || {
             tracing::warn!(url = "rtmp://h/app/other", phone = "13812345678", "publishing canary-key-1");
@@ -139,6 +208,40 @@ mod tests {
         for secret in ["canary", "other", "138123"] {
             assert!(!text.contains(secret), "{secret} in {text}");
         }
+    }
+
+    /// A disk that takes nothing, as far as a program can tell: a pipe that nobody reads.
+    #[cfg(unix)]
+    #[test]
+    fn nobody_waits_for_a_disk_that_takes_nothing_and_no_line_is_lost_unsaid() {
+        use std::io::{BufRead as _, BufReader};
+        let dir = tempfile::tempdir().expect("dir");
+        let path = dir.path().join("engine.log");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo").success());
+        let reader = std::thread::spawn({
+            let path = path.clone();
+            move || File::open(path).expect("a reader")
+        });
+        let lines = Lines::start(Target::File(CappedFile::open(path, u64::MAX).expect("open"))).expect("a thread");
+        let pipe = reader.join().expect("opened");
+        let begun = std::time::Instant::now();
+        // A pipe holds 64 KB, the queue the next thousand.
+        for n in 0..4_000 {
+            lines.put(format!("line {n:>100}\n"));
+        }
+        // A promise of 20 ms and a few thousand pushes; four times that is the hang guard.
+        assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+        let reader = std::thread::spawn(move || BufReader::new(pipe).lines().map_while(Result::ok).collect::<Vec<_>>());
+        while lines.state.behind.load(Ordering::Relaxed) {
+            assert!(begun.elapsed() < Duration::from_secs(30), "it is read, and nothing is written");
+            std::thread::yield_now();
+        }
+        lines.put("afterwards\n".to_owned());
+        drop(lines);
+        let read = reader.join().expect("read");
+        let lost = read.iter().find_map(|line| line.strip_suffix(" lines lost: the log could not be written")?.parse::<usize>().ok());
+        assert_eq!(read.last().map(String::as_str), Some("afterwards"));
+        assert_eq!(lost.map(|lost| lost + read.len() - 1), Some(4_001), "each line is there, or counted");
     }
 
     #[test]

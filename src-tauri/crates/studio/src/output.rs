@@ -96,10 +96,11 @@ impl Terminal {
     /// What the platforms of a show change or warn about.
     pub(crate) fn notes(&self, notes: &[(String, NoteView)]) {
         for (host, note) in notes {
+            let text = messages::note_sentence(host, note, self.language);
             if self.json {
-                self.line(&json!({ "type": "note", "code": note.code, "host": host, "params": note.params }));
+                self.line(&json!({ "type": "note", "code": note.code, "host": host, "params": note.params, "text": text }));
             } else {
-                self.raw(&messages::note_sentence(host, note, self.language));
+                self.raw(&text);
             }
         }
     }

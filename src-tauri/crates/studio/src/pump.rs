@@ -1,6 +1,7 @@
 //! The background work of an open studio: opening the children, carrying the media process's events, the slow tick.
 
 use crate::error::StudioError;
+use crate::health::HealthBoard;
 use crate::preview::{FULL_FPS, IDLE, PreviewPicture, SLOW_FPS, side_for};
 use crate::shop_process::{ShopProcess, ShopStart};
 use crate::studio::{EngineMode, ShopMode, Studio};
@@ -9,8 +10,11 @@ use stallcast_clock::Backoff;
 use stallcast_engine::protocol::{Command, EngineState, Event, Overlay, Reply};
 use stallcast_engine::{Engine, EngineEvent};
 use stallcast_media::{Health, HealthCode};
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
@@ -28,7 +32,8 @@ impl Studio {
     pub(crate) async fn open_children(self) {
         let token = self.inner.closing.clone();
         let _turn = self.inner.opening.lock().await;
-        self.inner.tasks.spawn("tick", self.clone().tick());
+        let ticking = self.clone();
+        self.inner.tasks.spawn_again("tick", self.crashed("tick"), move || ticking.clone().tick());
         let given = self.inner.options.configuration.is_some();
         let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10), 1);
         loop {
@@ -37,8 +42,8 @@ impl Studio {
                 (media, shop) = async { tokio::join!(self.open_media(), self.open_selling()) } => media.and(shop),
             };
             if let Err(e) = &result {
-                // Whoever looks is told in a sentence; this line is for the log file.
                 tracing::info!(error = %e, "the studio does not open");
+                self.say_engine_away(e);
             }
             let done = result.is_ok();
             self.tell_opened(result);
@@ -53,6 +58,14 @@ impl Studio {
         self.publish_all().await;
     }
 
+    /// A window that opens without a media process says why and what to do: it would say for ever that it opens.
+    fn say_engine_away(&self, failed: &StudioError) {
+        if self.inner.engine.get().is_none() {
+            let now = self.now_ms();
+            self.hub().change_health(|board| board.engine_away(failed.code(), failed.params(), now));
+        }
+    }
+
     async fn open_media(&self) -> Result<(), StudioError> {
         let inner = &self.inner;
         if inner.engine.get().is_none() {
@@ -65,7 +78,16 @@ impl Studio {
                 return Err(StudioError::internal("two media processes"));
             }
             // Whatever fails below is tried again; what the media process tells is heard from now on.
-            inner.tasks.spawn("engine events", self.clone().carry(events));
+            let (studio, first) = (self.clone(), Mutex::new(Some(events)));
+            inner.tasks.spawn_again("engine events", self.crashed("engine events"), move || {
+                let events = first.lock().unwrap_or_else(PoisonError::into_inner).take();
+                studio.clone().carry_from(events)
+            });
+            // Somebody may look already.
+            let fps = self.hub().picture().preview_fps;
+            if fps > 0 {
+                self.set_preview(fps).await;
+            }
         }
         if !inner.span_settled.load(Ordering::Relaxed) {
             self.settle_lost_span().await?;
@@ -79,7 +101,8 @@ impl Studio {
             self.open_sources(configuration, inner.options.configuration.is_some()).await?;
             self.finish_leftovers();
         }
-        self.take_snapshot().await
+        self.take_snapshot().await?;
+        Ok(())
     }
 
     /// An explanation that a dead process left open: on air or with its card still in the picture it never stopped; else
@@ -125,12 +148,13 @@ impl Studio {
         Ok(())
     }
 
-    /// Everything as it stands in the media process: after attaching, after a lag.
-    pub(crate) async fn take_snapshot(&self) -> Result<(), StudioError> {
+    /// Everything as it stands in the media process: after attaching, after a lag. Its problems that last.
+    pub(crate) async fn take_snapshot(&self) -> Result<Vec<Health>, StudioError> {
         let reply = self.engine()?.command(Command::Snapshot, bytes::Bytes::new()).await?;
         let Reply::Snapshot(snapshot) = reply else {
             return Err(StudioError::internal("Snapshot"));
         };
+        self.hub().change_health(HealthBoard::engine_there);
         let before = self.hub().picture().state.clone();
         self.hub().take_state(snapshot.state.clone(), self.now_ms());
         if let Some(stats) = snapshot.stats {
@@ -148,11 +172,31 @@ impl Studio {
         }
         self.publish_show().await;
         self.refresh_overlay().await;
-        Ok(())
+        Ok(snapshot.problems)
+    }
+
+    /// Tells that a part of this process crashed and starts again.
+    fn crashed(&self, part: &'static str) -> impl Fn() + Send + 'static {
+        let studio = self.clone();
+        move || studio.hub().health(Health::new(HealthCode::PartRestarted).with("part", part), studio.now_ms())
+    }
+
+    /// Carries the given events; without any those from now on, after everything as it stands.
+    async fn carry_from(self, events: Option<Receiver<EngineEvent>>) {
+        let events = match (events, self.inner.engine.get()) {
+            (Some(events), _) => events,
+            (None, Some(engine)) => {
+                let events = engine.events();
+                self.catch_up(true).await;
+                events
+            }
+            (None, None) => return,
+        };
+        self.carry(events).await;
     }
 
     /// Carries events of the media process until the studio closes.
-    async fn carry(self, mut events: tokio::sync::broadcast::Receiver<EngineEvent>) {
+    async fn carry(self, mut events: Receiver<EngineEvent>) {
         let token = self.inner.tasks.token();
         // A new process is being told what the old one had: what it says of itself meanwhile is not yet the show's state.
         let mut restoring = false;
@@ -177,6 +221,8 @@ impl Studio {
                         picture.open = false;
                         picture.process_died();
                     }
+                    let now = self.now_ms();
+                    self.hub().change_health(|board| board.engine_away("died", &BTreeMap::new(), now));
                     self.publish_show().await;
                 }
                 Ok(EngineEvent::Restarted { gap_ms, lost, ended }) => {
@@ -187,32 +233,41 @@ impl Studio {
                         Some(refused) => Health::new(HealthCode::ShowLost).with("code", refused.code),
                     };
                     self.hub().health(health, self.now_ms());
-                    self.catch_up().await;
+                    self.catch_up(false).await;
                 }
                 Ok(EngineEvent::Reconnected { ended }) => {
                     restoring = false;
                     if ended {
                         self.hub().health(Health::new(HealthCode::ShowEnded), self.now_ms());
                     }
-                    // It makes no pictures while nobody is attached: the next look at one asks for them again.
-                    self.hub().picture().preview_fps = 0;
-                    self.catch_up().await;
+                    // It makes no pictures while nobody is attached. Who looked still does, or is found not to.
+                    let fps = self.hub().picture().preview_fps;
+                    if fps > 0 {
+                        self.set_preview(fps).await;
+                    }
+                    self.catch_up(true).await;
                 }
                 Err(RecvError::Lagged(missed)) => {
                     tracing::warn!(missed, "events of the media process were missed");
                     // The end of a restart may be among them.
                     restoring = false;
-                    self.catch_up().await;
+                    self.catch_up(true).await;
                 }
                 Err(RecvError::Closed) => return,
             }
         }
     }
 
-    /// What was not heard as events is read as a whole, and told on.
-    async fn catch_up(&self) {
+    /// What was not heard as events is read as a whole, and told on. `missed`: words of the process that runs were among it, so its
+    /// problems are read too; else they come as events, and what was said in its place stays.
+    async fn catch_up(&self, missed: bool) {
         match self.take_snapshot().await {
-            Ok(()) => self.hub().tell(Event::State(self.engine_state())),
+            Ok(problems) => {
+                if missed {
+                    self.hub().catch_up_health(&problems, self.now_ms());
+                }
+                self.hub().tell(Event::State(self.engine_state()));
+            }
             Err(e) => tracing::warn!(error = %e, "the media process gives no snapshot"),
         }
     }
@@ -327,18 +382,19 @@ impl Studio {
             let mut picture = self.hub().picture();
             (picture.preview_fps, std::mem::replace(&mut picture.preview_side, side))
         };
-        if (fps == 0 || side != before) && self.inner.engine.get().is_some() {
+        if fps == 0 || side != before {
             self.set_preview(if fps == 0 { FULL_FPS } else { fps }).await;
         }
     }
 
+    /// Asks for so many pictures a second; where there is no media process yet, once there is.
     async fn set_preview(&self, fps: u32) {
-        let Ok(engine) = self.engine() else { return };
         let max_side = {
             let mut picture = self.hub().picture();
             picture.preview_fps = fps;
             picture.preview_side
         };
+        let Some(engine) = self.inner.engine.get() else { return };
         if let Err(e) = engine.command(Command::Preview { fps, max_side }, bytes::Bytes::new()).await {
             tracing::debug!(error = %e, "the preview does not change");
             self.hub().picture().preview_fps = 0;

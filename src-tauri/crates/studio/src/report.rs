@@ -151,6 +151,13 @@ pub(crate) async fn end_running(data: &Path) -> Result<Option<Summary>, StudioEr
         Err(e) => return Err(e),
         Ok(None) => {}
     }
+    let ended = end_media(data).await?;
+    shop_process::end_orphan(data).await;
+    Ok(ended)
+}
+
+/// Ends the media process of a folder, of whatever version it is, and the show with it.
+pub(crate) async fn end_media(data: &Path) -> Result<Option<Summary>, StudioError> {
     let mut ended = None;
     if let Some(engine) = Engine::attach(data).await? {
         let live = matches!(
@@ -164,7 +171,6 @@ pub(crate) async fn end_running(data: &Path) -> Result<Option<Summary>, StudioEr
         let _ = engine.command(Command::Quit, bytes::Bytes::new()).await;
         engine.detach();
     }
-    shop_process::end_orphan(data).await;
     Ok(ended)
 }
 

@@ -4,7 +4,7 @@ use crate::error::StudioError;
 use crate::present;
 use crate::rows::{self, Intent, OrderAt, OrderSearch};
 use crate::studio::Studio;
-use crate::view::{ActionView, CouponForm, LinePiecesView, OfferForm, OrderRowView, OrderStatusView};
+use crate::view::{ActionView, CouponForm, LinePiecesView, OfferForm, OrderRowView, OrderStatusView, StudioEvent};
 use stallcast_model::{AfterSaleAnswer, ConnectionId};
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
@@ -26,9 +26,18 @@ impl Studio {
             if !matches!(action, ActionView::Sending | ActionView::Checking) {
                 return Ok(action);
             }
-            match tokio::time::timeout_at(end, events.recv()).await {
-                Ok(Ok(_) | Err(RecvError::Lagged(_))) => {}
-                Ok(Err(RecvError::Closed)) | Err(_) => return Ok(action),
+            // Figures and levels, many a second, settle nothing.
+            let moved = async {
+                loop {
+                    match events.recv().await {
+                        Ok(event) if !may_settle(&event) => {}
+                        Ok(_) | Err(RecvError::Lagged(_)) => return true,
+                        Err(RecvError::Closed) => return false,
+                    }
+                }
+            };
+            if tokio::time::timeout_at(end, moved).await != Ok(true) {
+                return Ok(action);
             }
         }
     }
@@ -123,6 +132,11 @@ impl Studio {
             _ => Err(StudioError::new("order_of_two_shops").with("order", name)),
         }
     }
+}
+
+/// May an intent stand differently after it?
+const fn may_settle(event: &StudioEvent) -> bool {
+    !matches!(event, StudioEvent::Stats(_) | StudioEvent::Levels(_))
 }
 
 fn at(row: &OrderRowView) -> OrderAt<'_> {

@@ -56,6 +56,7 @@ impl Studio {
             }
             picture.pressed = Some(Pressed::GoLive);
             picture.steps_done.clear();
+            picture.ended = None;
             picture.departed = Departed::default();
         }
         self.hub().change_health(HealthBoard::show_begins);
@@ -97,8 +98,11 @@ impl Studio {
         Ok(())
     }
 
-    /// Ends the show and returns its figures.
+    /// Ends the show and returns its figures. One that another version runs can only be ended: this studio opens after it.
     pub(crate) async fn finish_show(&self) -> Result<Summary, StudioError> {
+        if self.inner.engine.get().is_none() {
+            return crate::report::end_media(self.data()).await?.ok_or_else(|| StudioError::new("not_live"));
+        }
         let engine = self.engine()?;
         {
             let mut picture = self.hub().picture();
@@ -219,6 +223,11 @@ impl Studio {
     /// Beside the recording, if it is wanted.
     fn new_clean_feed(&self, recording: &Recording) -> Option<Recording> {
         self.settings().clean_feed.then(|| Recording { path: clean_of(&recording.path), overwrite: false })
+    }
+
+    /// Figures of the last show, if none has begun since.
+    pub(crate) fn last_summary(&self) -> Option<Summary> {
+        self.hub().picture().ended.clone()
     }
 
     /// The picture is being pushed, or will be in a moment.

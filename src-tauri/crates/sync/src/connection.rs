@@ -82,17 +82,20 @@ impl ConnectionSync {
         };
         let (orders, read_orders_at_ms) = feed(Resource::Orders);
         let (products, read_products_at_ms) = feed(Resource::Products);
-        tasks.spawn("orders", orders.run());
-        tasks.spawn("products", products.run());
+        // What is lost by a crash is read again, and what was not sent waits in the store.
+        let again = |name: &'static str, feed: Feed| tasks.spawn_again(name, || {}, move || feed.clone().run());
+        again("orders", orders);
+        again("products", products);
         let has_comments = line.platform.capabilities().comments == Capability::Native;
         let read_comments_at_ms = has_comments.then(|| {
             let (comments, read) = feed(Resource::Comments);
-            tasks.spawn("comments", comments.run());
+            again("comments", comments);
             read
         });
-        tasks.spawn("coupons", coupons::run(Arc::clone(&line)));
-        tasks.spawn("hints", hints::run(Arc::clone(&line)));
-        tasks.spawn("outbox", Outbox::new(Arc::clone(&line)).run());
+        let [coupons, hints, outbox] = [0; 3].map(|_| Arc::clone(&line));
+        tasks.spawn_again("coupons", || {}, move || coupons::run(Arc::clone(&coupons)));
+        tasks.spawn_again("hints", || {}, move || hints::run(Arc::clone(&hints)));
+        tasks.spawn_again("outbox", || {}, move || Outbox::new(Arc::clone(&outbox)).run());
         (Self { line, tasks, pace: pace_tx, read_orders_at_ms, read_products_at_ms, read_comments_at_ms }, events)
     }
 

@@ -37,6 +37,7 @@ struct Step {
 }
 
 /// The worker of one feed.
+#[derive(Clone)]
 pub(crate) struct Feed {
     pub line: Arc<Line>,
     pub resource: Resource,

@@ -10,7 +10,8 @@ import Problems from './Problems.svelte';
 describe('problems', () => {
   beforeEach(() => setLanguage('zh-CN'));
   const news = (subject: string, code: string, level: HealthView['level'], params = {}): HealthView => ({ subject, code, params, atMs: 1, level });
-  const list = (problems: HealthView[]) => panel(Problems, { problems, staleSinceMs: null, onsources: vi.fn() }, new FakeStudio(sampleView('live')));
+  const onend = vi.fn();
+  const list = (problems: HealthView[]) => panel(Problems, { problems, staleSinceMs: null, onsources: vi.fn(), onend }, new FakeStudio(sampleView('live')));
 
   it('show the worst, and all of them on request, also when two read the same', async () => {
     const twice = { connection: '半山茶器' };
@@ -18,6 +19,20 @@ describe('problems', () => {
     expect(page.getAllByTestId('problem').map((p) => p.dataset['code'])).toEqual(['platform_unreachable']);
     await fireEvent.click(page.get('problems-more'));
     expect(page.getAllByTestId('problem').map((p) => p.dataset['code'])).toEqual(['platform_unreachable', 'platform_unreachable', 'disk_low']);
+  });
+
+  it('say why there is no picture, and offer to end the show of another version', async () => {
+    const away = (reason: string) => list([news('engine', 'engine_away', 'bad', { reason, path: '/opt/x', detail: 'gone' })]);
+    const words = ['died', 'version', 'program_missing', 'engine_down'].map((reason) => {
+      const page = away(reason);
+      const said = page.getAllByTestId('problem')[0]?.textContent ?? '';
+      expect(page.find('end-other') !== null).toBe(reason === 'version');
+      page.unmount();
+      return said;
+    });
+    expect(new Set(words).size).toBe(4);
+    await fireEvent.click(away('version').get('end-other'));
+    expect(onend).toHaveBeenCalledOnce();
   });
 
   it('say how many things were not delivered', () => {

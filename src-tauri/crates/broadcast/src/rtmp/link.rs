@@ -9,7 +9,6 @@ use super::resolve::Resolver;
 use super::session::Stage;
 use crate::{LinkFigures, LinkPhase, SinkEvent, Target};
 use dial::{Dialed, Opened};
-use live::Live;
 use publish::{Ended, Slow};
 use stallcast_clock::Backoff;
 use stallcast_media::queue::PacketQueue;
@@ -199,10 +198,7 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
                 Dialed::Stop => return None,
                 Dialed::Revived(live) => (live, true),
                 Dialed::Connected(stream) => {
-                    if let Some(Live { wire, .. }) = stuck.take().map(|l: Box<Live>| *l) {
-                        wire.abort();
-                    }
-                    let opened = self.open(stream);
+                    let opened = self.open(stream, &mut stuck);
                     // A port without a server behind it, or with a stranger (what stands before one that is dead, a network that
                     // wants to be paid first): it has not answered, so this is looked for at the same pace as a host that is
                     // not there.
@@ -215,7 +211,13 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
                     }
                     self.unanswered = if nobody { self.unanswered + 1 } else { 0 };
                     let stage = match opened {
-                        Opened::Live(live) => Ok(live),
+                        Opened::Live(live) => {
+                            if let Some(old) = stuck.take() {
+                                old.wire.abort();
+                            }
+                            Ok((live, false))
+                        }
+                        Opened::Revived(live) => Ok((live, true)),
                         Opened::Stop => return None,
                         Opened::NotTrusted if known => {
                             self.tell_unreachable(true);
@@ -246,7 +248,7 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
                         }
                     };
                     match stage {
-                        Ok(live) => (live, false),
+                        Ok(live) => live,
                         Err(Some(status)) => {
                             self.miss();
                             if self.is_final() {

@@ -21,12 +21,14 @@ pub(super) struct Wire {
     held: u64,
     /// Bytes that came from the peer.
     heard: u64,
+    /// Of them, what is not TLS's own.
+    said: u64,
 }
 
 impl Wire {
     pub fn new(stream: TcpStream, target: &Target) -> io::Result<Self> {
         let tls = if target.tls() { Some(Box::new(client(target)?)) } else { None };
-        Ok(Self { stream, tls, written: 0, held: 0, heard: 0 })
+        Ok(Self { stream, tls, written: 0, held: 0, heard: 0, said: 0 })
     }
 
     pub const fn stream(&self) -> &TcpStream {
@@ -71,6 +73,7 @@ impl Wire {
                     Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                     Ok(got) => {
                         self.heard += got as u64;
+                        self.said += got as u64;
                         into.extend_from_slice(&chunk[..got]);
                     }
                     Err(e) => return later(e).map(drop),
@@ -85,6 +88,7 @@ impl Wire {
                             io::Error::new(io::ErrorKind::InvalidData, e)
                         });
                         let waiting = plain?.plaintext_bytes_to_read();
+                        self.said += waiting as u64;
                         let at = into.len();
                         into.resize(at + waiting, 0);
                         tls.reader().read_exact(&mut into[at..])?;
@@ -111,6 +115,11 @@ impl Wire {
     /// Bytes that came from the peer.
     pub const fn heard(&self) -> u64 {
         self.heard
+    }
+
+    /// Bytes of RTMP that came from the peer: TLS may end at what stands before the server.
+    pub const fn said(&self) -> u64 {
+        self.said
     }
 
     /// Bytes taken that the peer has not acknowledged, as far as the OS says.

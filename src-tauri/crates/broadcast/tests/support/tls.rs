@@ -74,7 +74,16 @@ fn certified() -> (Arc<ServerConfig>, String) {
 
 /// One connection, both ways on one thread.
 fn forward(client: TcpStream, server: SocketAddr, config: Arc<ServerConfig>) {
-    let Ok(mut server) = TcpStream::connect(server) else { return };
+    let Ok(mut server) = TcpStream::connect(server) else {
+        // As balancers do that end TLS: the greeting is theirs, and then there is nobody to pass anything to.
+        let mut tls = ServerConnection::new(config).unwrap();
+        let mut client = client;
+        if tls.complete_io(&mut client).is_ok() {
+            tls.send_close_notify();
+            let _ = tls.complete_io(&mut client);
+        }
+        return;
+    };
     client.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
     server.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
     let mut client = StreamOwned::new(ServerConnection::new(config).unwrap(), client);

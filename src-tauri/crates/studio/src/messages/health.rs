@@ -183,6 +183,22 @@ pub(crate) const HEALTH: &[(&str, &str, &str)] = &[
         "The media process was started again by itself, no picture for {gap_ms} ms; nothing to do. Restart the computer if it comes back.",
     ),
     (
+        "engine_away",
+        "画面进程起不来，正在自动重试，在那之前没有画面。一直这样请重开电脑。",
+        "The media process does not start, which is tried again by itself: no picture until then. Restart the computer if it stays so.",
+    ),
+    (
+        "engine_away_died",
+        "画面进程停了，画面也停了，正在自动重新启动。一直这样请重开电脑。",
+        "The media process stopped, and the picture with it; it is being started again by itself. Restart the computer if it stays so.",
+    ),
+    (
+        "engine_away_version",
+        "另一个版本还在直播。请先结束那一场，这里会自动继续。",
+        "Another version of Stallcast still runs a show here. Stop that show: this one then goes on by itself.",
+    ),
+    ("engine_away_program_missing", "画面程序 {path} 打不开。请重新安装。", "The program {path} does not start. Install Stallcast again."),
+    (
         "sources_spared",
         "画面进程连着出错，这次没有打开摄像头和麦克风，直播没有中断，观众看到的是“镜头暂时断开”。请换一个摄像头，或重新插一下再选它。",
         "The media process failed again and again, so camera and microphone were left out; the show goes on, viewers see “Camera interrupted”. Choose another camera, or plug this one in again and choose it.",

@@ -6,6 +6,7 @@ use super::super::wire::{Wire, is_distrust};
 use super::live::{Live, Trouble};
 use super::{AGE, Link, PROBE_EACH, TURN};
 use crate::SinkEvent;
+use std::io::ErrorKind;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,8 @@ const SETUP: Duration = Duration::from_secs(8);
 /// A server that had accepted and does not say a word for this long is not there: what took the connection stands before
 /// it, or the link went again. TCP would try again ever less often, a fresh connection does not.
 const ANSWER: Duration = Duration::from_secs(2);
+/// A server that answers again may go on with the session that was stuck: that one has so long to move before it is given up.
+const GIVES_WAY: Duration = Duration::from_millis(250);
 /// Each so manyth time in a row that gets all of [`SETUP`]: it may only be slow.
 const PATIENT_EACH: u32 = 4;
 /// Least kernel send buffer; else one second of the stream.
@@ -34,6 +37,8 @@ pub(super) enum Dialed {
 /// How setting up a session ended.
 pub(super) enum Opened {
     Live(Box<Live>),
+    /// The session that was stuck moves again, before this one was answered.
+    Revived(Box<Live>),
     Refused(String),
     /// The server closed, or does not speak RTMP, at this stage.
     HungUp(Stage),
@@ -42,6 +47,12 @@ pub(super) enum Opened {
     TimedOut,
     NotTrusted,
     Stop,
+}
+
+/// A stuck session that moves again; else the same session, if it is still one.
+fn revived(mut live: Box<Live>) -> Result<Box<Live>, Option<Box<Live>>> {
+    let alive = live.send().is_ok() && matches!(live.receive(), Ok(None));
+    if alive && live.progress() { Ok(live) } else { Err(alive.then_some(live)) }
 }
 
 impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
@@ -87,12 +98,11 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
                 dials.clear();
                 continue;
             };
-            if let Some(mut live) = stuck.take() {
-                let alive = live.send().is_ok() && matches!(live.receive(), Ok(None));
-                if alive && live.progress() {
-                    return Dialed::Revived(live);
+            if let Some(live) = stuck.take() {
+                match revived(live) {
+                    Ok(live) => return Dialed::Revived(live),
+                    Err(live) => *stuck = live,
                 }
-                *stuck = alive.then_some(live);
             }
             for at in (0..dials.len()).rev().filter(|at| ready.get(*at) == Some(&true)).collect::<Vec<_>>() {
                 match dials.remove(at).finish() {
@@ -109,11 +119,13 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
         usize::try_from(kbps).map_or(SEND_BUFFER, |kbps| (kbps * 125).max(SEND_BUFFER))
     }
 
-    /// TLS, handshake, connect, publish.
-    pub(super) fn open(&mut self, stream: TcpStream) -> Opened {
+    /// TLS, handshake, connect, publish. A session that is `stuck` is given up when a server answers here: what takes a connection
+    /// may be its system alone, while it is frozen. Before it is asked to publish, because it may take one publisher only.
+    pub(super) fn open(&mut self, stream: TcpStream, stuck: &mut Option<Box<Live>>) -> Opened {
         let until = Instant::now() + SETUP;
         let in_a_hurry = self.was_accepted() && !(self.silences + 1).is_multiple_of(PATIENT_EACH);
         let (mut heard, mut heard_at) = (0, Instant::now());
+        let mut answered_at = None;
         let session = Session::new(self.target.clone()).map_err(Trouble::Protocol);
         let live = session.and_then(|session| Ok(Live::new(Wire::new(stream, &self.target)?, session)));
         let mut live = match live {
@@ -130,11 +142,22 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
                 tracing::info!(host = self.target.host(), stage = ?live.session.stage(), "no answer in time");
                 return Opened::TimedOut;
             }
-            match live.receive() {
-                Ok(Some(News::Live)) => return Opened::Live(Box::new(live)),
-                Ok(Some(News::Refused(status))) => return Opened::Refused(status),
-                Ok(None) => {}
-                Err(trouble) => return self.failed(&trouble, live.session.stage(), live.wire.heard()),
+            let answered = live.session.stage() > Stage::Handshake;
+            if let Some(old) = stuck.take() {
+                match revived(old) {
+                    Ok(old) => return Opened::Revived(old),
+                    Err(Some(old)) if answered && answered_at.get_or_insert_with(Instant::now).elapsed() >= GIVES_WAY => old.wire.abort(),
+                    Err(old) => *stuck = old,
+                }
+            }
+            let gives_way = answered && stuck.is_some();
+            if !gives_way {
+                match live.receive() {
+                    Ok(Some(News::Live)) => return Opened::Live(Box::new(live)),
+                    Ok(Some(News::Refused(status))) => return Opened::Refused(status),
+                    Ok(None) => {}
+                    Err(trouble) => return self.failed(&trouble, live.session.stage(), live.wire.said()),
+                }
             }
             self.miss();
             if live.wire.heard() != heard {
@@ -144,12 +167,16 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
                 self.ask_ahead();
             }
             if let Err(error) = live.send() {
-                return self.failed(&error.into(), live.session.stage(), live.wire.heard());
+                return self.failed(&error.into(), live.session.stage(), live.wire.said());
+            }
+            self.figure(|_| {});
+            if gives_way {
+                self.feed.absorb(TURN / 4);
+                continue;
             }
             self.feed.absorb(Duration::ZERO);
-            self.figure(|_| {});
             if let Err(error) = wait(&[(live.wire.stream(), live.wants_write())], TURN) {
-                return self.failed(&error.into(), live.session.stage(), live.wire.heard());
+                return self.failed(&error.into(), live.session.stage(), live.wire.said());
             }
         }
     }
@@ -163,9 +190,11 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
         }
     }
 
-    /// `heard`: bytes that came from the server.
-    fn failed(&self, trouble: &Trouble, stage: Stage, heard: u64) -> Opened {
+    /// `said`: bytes of RTMP that came from the server.
+    fn failed(&self, trouble: &Trouble, stage: Stage, said: u64) -> Opened {
         let host = self.target.host();
+        // Anything but words of its own: what it says is not TLS.
+        let closed = matches!(trouble, Trouble::Io(error) if error.kind() != ErrorKind::InvalidData);
         match trouble {
             Trouble::Io(error) if is_distrust(error) => {
                 tracing::warn!(host, %error, "certificate not trusted");
@@ -174,6 +203,6 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
             Trouble::Io(error) => tracing::info!(host, ?stage, %error, "server hung up"),
             Trouble::Protocol(error) => tracing::info!(host, ?stage, %error, "server not understood"),
         }
-        if heard == 0 { Opened::NobodyBehind } else { Opened::HungUp(stage) }
+        if closed && said == 0 { Opened::NobodyBehind } else { Opened::HungUp(stage) }
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Live {
     passed: u64,
     /// Time 0 of this publication on the program's timeline.
     origin: Option<Pts>,
+    /// The count of bytes up to the end of the first picture.
+    first: Option<u64>,
     /// Of each picture that is not yet with the peer: the count of bytes up to its end, and when it is decoded.
     marks: VecDeque<(u64, Pts)>,
     /// What the peer had acknowledged when last looked at, and since when that has not grown.
@@ -42,6 +44,7 @@ impl Live {
             sent: 0,
             passed: 0,
             origin: None,
+            first: None,
             marks: VecDeque::new(),
             delivered: 0,
             quiet_since: Instant::now(),
@@ -71,9 +74,15 @@ impl Live {
             if self.marks.len() == MARKS {
                 self.marks.pop_front();
             }
-            self.marks.push_back((self.passed + self.pending() as u64, packet.dts));
+            self.first.get_or_insert(self.given());
+            self.marks.push_back((self.given(), packet.dts));
         }
         Ok(())
+    }
+
+    /// Has its first picture been taken by the system? Not only when nothing waits, which on a narrow link is never.
+    pub fn has_begun(&self) -> bool {
+        self.first.is_some_and(|end| self.passed >= end)
     }
 
     /// How much older than the newest picture the oldest one is that is not yet with the peer.
@@ -237,6 +246,34 @@ mod tests {
         assert_eq!(live.age(), Duration::ZERO, "the newest one is not late, whatever came before");
         drop(live);
         assert!(reader.join().is_ok());
+    }
+
+    #[test]
+    fn a_session_has_begun_with_its_first_picture_though_something_always_waits() {
+        let (mut live, mut peer) = connected("rtmp").expect("a connection");
+        let picture = |n: i64, bytes: usize| Packet {
+            track: Track::Video,
+            pts: Pts::from_ms(n * 33),
+            dts: Pts::from_ms(n * 33),
+            duration: 0,
+            keyframe: n == 0,
+            disposable: false,
+            payload: vec![0; bytes].into(),
+            config: None,
+        };
+        live.give(&picture(0, 300_000), Pts(0)).expect("given");
+        live.send().expect("sent");
+        assert!(!live.has_begun(), "most of it waits here");
+        let (mut chunk, mut read) = ([0; 16 << 10], 0);
+        for n in 1.. {
+            live.give(&picture(n, 20_000), Pts(0)).expect("given");
+            live.send().expect("sent");
+            assert!(live.wants_write() && read < 400_000, "{read} bytes are there");
+            if live.has_begun() {
+                break;
+            }
+            read += peer.read(&mut chunk).expect("read");
+        }
     }
 
     #[cfg(target_os = "linux")]

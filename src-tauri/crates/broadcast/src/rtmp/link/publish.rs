@@ -6,7 +6,7 @@ use super::live::{Live, OUT, Trouble};
 use super::{AGE, LOOK_EACH, Link, TURN};
 use crate::SinkEvent;
 use stallcast_clock::failpoint;
-use stallcast_media::{Packet, Track, VideoConfig};
+use stallcast_media::{Packet, VideoConfig};
 use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
@@ -104,7 +104,7 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
                 return Ended::Lost;
             }
         }
-        let (mut given, mut on_air) = (revived, revived);
+        let mut on_air = revived;
         let mut looked = Instant::now();
         live.quiet_since = looked;
         let nominal = self.config.video.kbps + self.config.audio.kbps;
@@ -128,7 +128,6 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
                 && let Some(origin) = self.feed.origin()
             {
                 patience = Duration::ZERO;
-                given |= packet.track == Track::Video;
                 if let Err(error) = self.follow_encoder(&mut live.session, &packet) {
                     return self.broken(&error.into());
                 }
@@ -139,7 +138,7 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
             if let Err(error) = live.send() {
                 return self.broken(&error.into());
             }
-            if given && !on_air && !live.wants_write() {
+            if !on_air && live.has_begun() {
                 on_air = true;
                 self.back(true);
             }

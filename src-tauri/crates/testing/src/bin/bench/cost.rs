@@ -229,7 +229,7 @@ pub(crate) fn run(table: &mut Table) -> anyhow::Result<()> {
     table.promise("memory of the media process, peak", "MB", (100.0, 200.0), engine);
     table.report("memory of all processes, peak", "MB", all);
     table
-        .command("cost", format!("stallcast live --camera file:CLIP --mic file:CLIP --to … --for {SECONDS} (720x1280, 30; a voice, mono)"));
+        .command("cost", format!("stallcast live --camera file:CLIP --mic file:CLIP --to … --for {SECONDS} (720x1280, 30; a voice on both sides: AAC of one channel, without intensity, PNS and TNS)"));
     table.command(
         "cost",
         format!(
@@ -240,7 +240,7 @@ pub(crate) fn run(table: &mut Table) -> anyhow::Result<()> {
     );
     table.command(
         "cost",
-        "ffmpeg -re -i CLIP -pix_fmt yuv420p -f null - -c copy -f flv rtmp://… beside a show; ours: all threads but `x264` and `enc:*`, which also copy for the encoders",
+        "ffmpeg -re -i CLIP -pix_fmt yuv420p -f null - -c copy -f flv rtmp://… beside a show; ours: all threads but `x264` and `enc:*`, which also mix and meter the sound and copy for the encoders",
     );
     Ok(())
 }

@@ -86,6 +86,7 @@ fn dead_or_silent(table: &mut Table) -> anyhow::Result<()> {
     let finished = show.end(LIMIT)?;
     ensure!(finished.status == Some(0), "{}", finished.log);
     let gap = packets::read(&file)?.video.longest_gap_s();
+    table.report("of these, after 30 s: dead, silent", "ms", dead.back.last().into_iter().chain(silent.back.last()).copied().collect());
     table.promise("ingest dead for 5 s and 30 s → media accepted again", "ms", (95.0, 1500.0), dead.back);
     table.promise("link silent for 5 s and 30 s → media accepted again", "ms", (95.0, 1500.0), silent.back);
     table.promise("peer no longer reads → noticed", "ms", (100.0, 5000.0), silent.noticed);
@@ -100,10 +101,7 @@ fn dead_or_silent(table: &mut Table) -> anyhow::Result<()> {
 /// A cable that is cut, beside a destination without fault. The proxy above takes connections in every outage; here nothing
 /// passes, not even the first packet of a new connection.
 fn cut(table: &mut Table) -> anyhow::Result<()> {
-    let Some(link) = SlowLink::lay()? else {
-        eprintln!("outage: left out: a cable that is cut, because this user may not make network namespaces (root may)");
-        return Ok(());
-    };
+    let link = SlowLink::lay()?.context("a cable that is cut: this user may not make network namespaces (root may)")?;
     let (far, near) = (Ingest::start_behind(&link)?, Ingest::start()?);
     let desk = Desk::new()?;
     let (keys, file) = (desk.work("keys"), desk.work("show.mp4"));
@@ -123,6 +121,7 @@ fn cut(table: &mut Table) -> anyhow::Result<()> {
     let beside = packets::read(&near.recording(BESIDE)?)?;
     let beside_gap = beside.video.longest_gap_s().max(beside.audio.longest_gap_s());
     let gap = packets::read(&file)?.video.longest_gap_s();
+    table.report("of these, after 30 s", "ms", seen.back.last().into_iter().copied().collect());
     table.promise("cable cut for 5 s and 30 s → media accepted again", "ms", (95.0, 1500.0), seen.back);
     table.promise("nothing is acknowledged → noticed", "ms", (100.0, 5000.0), seen.noticed);
     table.promise("longest gap at the other destination meanwhile", "ms", (100.0, 40.0), vec![beside_gap * 1000.0]);
