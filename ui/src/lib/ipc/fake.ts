@@ -77,7 +77,7 @@ function sampleShop(name: string, mode: string): ConnectionView {
 
 /** A whole studio as it may stand in the middle of a show. */
 export function sampleView(mode = 'live', english = false, now = Date.now()): StudioView {
-  const live = mode === 'live' || mode === 'trouble' || mode === 'little' || mode === 'many';
+  const live = mode === 'live' || mode === 'trouble' || mode === 'little' || mode === 'many' || mode === 'died';
   const shop = english ? 'Half Hill Tea' : '半山茶器';
   const bag: BagItemView[] =
     mode === 'empty'
@@ -156,7 +156,7 @@ export function sampleView(mode = 'live', english = false, now = Date.now()): St
     : [];
   return {
     show: {
-      state: live ? 'live' : mode === 'opening' ? 'opening' : 'ready',
+      state: mode === 'opening' || mode === 'died' ? 'opening' : live ? 'live' : 'ready',
       title: english ? 'Autumn tea ware night' : '秋日茶器专场',
       shopName: shop,
       liveSinceMs: live ? now - 4_368_000 : null,
@@ -200,7 +200,11 @@ export function sampleView(mode = 'live', english = false, now = Date.now()): St
             { subject: 'recording_speed', code: 'recording_behind', params: { path: 'a.mp4' }, atMs: now - 30_000, level: 'warn' },
             { subject: 'awake', code: 'not_kept_awake', params: {}, atMs: now - 31_000, level: 'warn' },
           ]
-        : [],
+        : mode === 'died'
+          ? [{ subject: 'engine', code: 'engine_away', params: { reason: 'died' }, atMs: now - 2_000, level: 'bad' }]
+          : mode === 'opening'
+            ? [{ subject: 'engine', code: 'engine_away', params: { reason: 'version' }, atMs: now - 2_000, level: 'bad' }]
+            : [],
   };
 }
 

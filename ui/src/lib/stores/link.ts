@@ -1,6 +1,7 @@
 // The one word for the network, from all destinations.
 
 import type { DestinationView, ShowView } from '$lib/ipc/bindings';
+import { isInterrupted } from './show';
 
 /** One word for the network. */
 export type LinkWord = 'none' | 'good' | 'slow' | 'lost' | 'connecting';
@@ -14,7 +15,7 @@ const LOWERED_BELOW = 90;
 export interface LinkState {
   word: LinkWord;
   /** Why, for the line of advice. */
-  why: 'none' | 'local' | 'slow' | 'lowered' | 'lost' | 'refused' | 'connecting' | 'stale' | 'good';
+  why: 'none' | 'local' | 'slow' | 'lowered' | 'lost' | 'refused' | 'connecting' | 'stale' | 'interrupted' | 'good';
   destination: DestinationView | null;
 }
 
@@ -22,7 +23,8 @@ export interface LinkState {
 export const isSlow = (d: DestinationView): boolean => d.state === 'publishing' && d.behindMs > SLOW_MS;
 
 /** The worst of all destinations decides. `picturePercent`: what a slow link leaves of the picture's bitrate. */
-export function linkState(show: Pick<ShowView, 'state'>, destinations: DestinationView[], picturePercent: number, stale: boolean): LinkState {
+export function linkState(show: Pick<ShowView, 'state' | 'liveSinceMs'>, destinations: DestinationView[], picturePercent: number, stale: boolean): LinkState {
+  if (isInterrupted(show)) return { word: 'lost', why: 'interrupted', destination: null };
   if (show.state !== 'live' && show.state !== 'starting') return { word: 'none', why: 'none', destination: null };
   if (stale) return { word: 'lost', why: 'stale', destination: null };
   const used = destinations.filter((d) => d.enabled);

@@ -157,7 +157,7 @@ describe('words of the strip', () => {
   const d = (state: DestinationView['state'], behindMs = 0, enabled = true): DestinationView => ({ id: state, preset: 'custom', name: state, host: '', keyHint: '', oneShow: false, keyGone: false, enabled, state, behindMs, notes: [], lastStep: null });
 
   it('let the worst destination decide', () => {
-    const word = (list: DestinationView[], state: 'live' | 'ready' = 'live', stale = false) => linkState({ state }, list, 100, stale).word;
+    const word = (list: DestinationView[], state: 'live' | 'ready' = 'live', stale = false) => linkState({ state, liveSinceMs: null }, list, 100, stale).word;
     expect(word([d('publishing')])).toBe('good');
     expect(word([])).toBe('good');
     expect(word([d('publishing', 2_000), d('connecting')])).toBe('slow');
@@ -167,9 +167,10 @@ describe('words of the strip', () => {
     expect(word([d('refused', 0, false), d('publishing')])).toBe('good');
     expect(word([d('publishing')], 'ready')).toBe('none');
     expect(word([d('publishing')], 'live', true)).toBe('lost');
-    const lowered = (percent: number) => linkState({ state: 'live' }, [d('publishing')], percent, false);
+    const lowered = (percent: number) => linkState({ state: 'live', liveSinceMs: 1 }, [d('publishing')], percent, false);
     expect([lowered(89).word, lowered(89).why, lowered(90).word]).toEqual(['slow', 'lowered', 'good']);
-    expect(linkState({ state: 'live' }, [], 50, false).word).toBe('good');
+    expect(linkState({ state: 'live', liveSinceMs: 1 }, [], 50, false).word).toBe('good');
+    expect(linkState({ state: 'opening', liveSinceMs: 1 }, [d('publishing')], 100, false)).toMatchObject({ word: 'lost', why: 'interrupted' });
   });
 
   it('judge a voice by its loudest moment, so that a pause is not quiet', () => {
