@@ -16,8 +16,9 @@ use std::time::{Duration, Instant};
 const LOOK: Duration = Duration::from_millis(10);
 /// Bytes moved at once.
 const CHUNK: usize = 16 << 10;
-/// Loopback would buffer 4 MB and hide a slow link; a much smaller buffer would be a limit of its own.
-const RECEIVE_BUFFER: usize = 256 << 10;
+/// Loopback would buffer 4 MB and hide a slow link; a much smaller buffer would be a limit of its own. The system doubles it: no
+/// more than 256 KB wait there.
+const RECEIVE_BUFFER: usize = 128 << 10;
 /// What a slow handshake passes slowly of the server's first answer: less than there is in any with a certificate, so that the
 /// handshake cannot be over before.
 const SLOW_BYTES: u64 = 512;
