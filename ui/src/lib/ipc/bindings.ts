@@ -4,7 +4,7 @@ import { invoke as __TAURI_INVOKE } from "@tauri-apps/api/core";
 
 /** Commands */
 export const commands = {
-	/**  Everything, for a page that opens. */
+	/**  Everything, for a page that opens. A studio that did not open is opened again. */
 	snapshot: () => typedError<StudioView, UiError>(__TAURI_INVOKE("snapshot")),
 	/**  Goes live to the enabled destinations and the local shop. */
 	goLive: () => typedError<null, UiError>(__TAURI_INVOKE("go_live")),
