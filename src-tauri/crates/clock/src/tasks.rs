@@ -82,7 +82,9 @@ mod tests {
         let (tasks, begun, told) = (Tasks::new(), Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
         let (up, mut running) = tokio::sync::mpsc::channel(1);
         let (mine, heard, token) = (Arc::clone(&begun), Arc::clone(&told), tasks.token());
-        let on_crash = move || drop(heard.fetch_add(1, Ordering::SeqCst));
+        let on_crash = move || {
+            heard.fetch_add(1, Ordering::SeqCst);
+        };
         tasks.spawn_again("fragile", on_crash, move || {
             let (time, up, token) = (mine.fetch_add(1, Ordering::SeqCst), up.clone(), token.clone());
             async move {
