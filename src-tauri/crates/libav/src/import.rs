@@ -185,3 +185,15 @@ fn halve(top: &[u8], bottom: &[u8], to: &mut [u8]) {
         *to = ((sum + 2) >> 2) as u8;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_of_a_picture_is_the_mean_of_each_four() {
+        let mut to = [0; 2];
+        halve(&[0, 4, 255, 255], &[8, 12, 255, 254], &mut to);
+        assert_eq!(to, [6, 255]);
+    }
+}
