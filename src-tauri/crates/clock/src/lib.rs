@@ -10,4 +10,4 @@ mod tasks;
 
 pub use backoff::Backoff;
 pub use instant::{Clock, ManualClock, Mono, SystemClock};
-pub use tasks::{CRASH_PAUSE, Tasks, spawn_thread};
+pub use tasks::{Tasks, spawn_thread};

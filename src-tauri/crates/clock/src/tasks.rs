@@ -14,7 +14,7 @@ pub fn spawn_thread<T: Send + 'static>(name: &str, body: impl FnOnce() -> T + Se
 }
 
 /// Between the crash of a task and its next beginning.
-pub const CRASH_PAUSE: Duration = Duration::from_millis(200);
+const CRASH_PAUSE: Duration = Duration::from_millis(200);
 
 /// The tasks of one owner: named, cancelled together, joined with a deadline.
 #[derive(Debug, Clone, Default)]
@@ -42,7 +42,7 @@ impl Tasks {
     }
 
     /// Starts a named task that outlives its own crashes: `make` begins it, the first time and each time after a panic. `on_crash` is
-    /// told before. What crashes again and again is begun again each [`CRASH_PAUSE`].
+    /// told before. What crashes again and again is begun again five times a second.
     pub fn spawn_again<F>(&self, name: &'static str, on_crash: impl Fn() + Send + 'static, make: impl Fn() -> F + Send + 'static)
     where
         F: Future<Output = ()> + Send + 'static,

@@ -10,7 +10,7 @@ use crate::runtime::Runtime;
 use crate::socket;
 use crate::takeover::{Taken, take_over};
 use bytes::Bytes;
-use stallcast_clock::{Backoff, CRASH_PAUSE};
+use stallcast_clock::{Backoff, Tasks};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -185,25 +185,15 @@ impl Engine {
             }
         }
         let watched = Arc::clone(&inner);
-        tokio::spawn(async move {
-            loop {
-                let supervisor = Supervisor {
-                    inner: Arc::clone(&watched),
-                    data: data.clone(),
-                    exe: exe.clone(),
-                    path: path.clone(),
-                    crashes: 0,
-                    ended: false,
-                };
-                // After a crash of its own it looks for the process that is there now, and starts one if there is none.
-                let watch = tokio::spawn(supervisor.watch(Arc::clone(&connection)));
-                if !watch.await.is_err_and(|e| e.is_panic()) {
-                    return;
-                }
-                tracing::error!("what looks after the media process crashed; it starts again");
-                tokio::time::sleep(CRASH_PAUSE).await;
-            }
-        });
+        // After a crash of its own it looks for the process that is there now, and starts one if there is none.
+        Tasks::new().spawn_again(
+            "supervisor",
+            || {},
+            move || {
+                let (inner, data, exe, path) = (Arc::clone(&watched), data.clone(), exe.clone(), path.clone());
+                Supervisor { inner, data, exe, path, crashes: 0, ended: false }.watch(Arc::clone(&connection))
+            },
+        );
         Ok(Self { inner })
     }
 

@@ -5,11 +5,12 @@
 mod support;
 
 use rustix::fs::{CWD, Mode, mkfifoat};
-use stallcast_engine::Engine;
-use stallcast_engine::EngineEvent;
 use stallcast_engine::protocol::{CameraChoice, Command, Configuration, EngineState, Event, Reply};
+use stallcast_engine::{Engine, EngineError, EngineEvent};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use support::{GUARD, give, record_into, small_demo, wait_encoded, wait_for};
+use tokio::task::JoinHandle;
 
 /// Four times what is promised.
 const ENDS_WITHIN: Duration = Duration::from_secs(8);
@@ -54,23 +55,32 @@ async fn a_show_goes_on_and_ends_while_a_source_does_not_open() {
     engine.quit().await;
 }
 
+type Ordered = JoinHandle<Result<Reply, EngineError>>;
+
+fn order(engine: &Engine, command: Command) -> Ordered {
+    let engine = engine.clone();
+    tokio::spawn(async move { engine.command(command, bytes::Bytes::new()).await })
+}
+
+/// The demo, and a camera that is being chosen in its place and does not open before somebody writes into the file.
+async fn choosing(folder: &Path) -> (Engine, PathBuf, Ordered) {
+    let engine = Engine::in_process(folder).await.expect("it starts");
+    give(&engine, Command::Configure(small_demo())).await;
+    let fifo = folder.join("camera.mp4");
+    mkfifoat(CWD, &fifo, Mode::RUSR | Mode::WUSR).expect("made");
+    let slow = Configuration { camera: CameraChoice::File { path: fifo.clone() }, ..small_demo() };
+    let choosing = order(&engine, Command::Configure(slow));
+    // Answered behind it: the choice is being carried out.
+    give(&engine, Command::SetMuted { muted: false }).await;
+    (engine, fifo, choosing)
+}
+
 /// On one thread: what is spawned is sent before what is asked for after it.
 #[tokio::test]
 async fn a_show_that_is_ended_while_it_waits_for_its_sources_does_not_begin() {
     let folder = tempfile::tempdir().expect("a folder");
-    let engine = Engine::in_process(folder.path()).await.expect("it starts");
-    give(&engine, Command::Configure(small_demo())).await;
-    let fifo = folder.path().join("camera.mp4");
-    mkfifoat(CWD, &fifo, Mode::RUSR | Mode::WUSR).expect("made");
-    let slow = Configuration { camera: CameraChoice::File { path: fifo.clone() }, ..small_demo() };
-    let order = |command: Command| {
-        let engine = engine.clone();
-        tokio::spawn(async move { engine.command(command, bytes::Bytes::new()).await })
-    };
-    let choosing = order(Command::Configure(slow));
-    // Answered behind it: the choice is being carried out.
-    give(&engine, Command::SetMuted { muted: false }).await;
-    let show = order(Command::GoLive(record_into(&folder.path().join("show.mp4"), None)));
+    let (engine, fifo, choosing) = choosing(folder.path()).await;
+    let show = order(&engine, Command::GoLive(record_into(&folder.path().join("show.mp4"), None)));
     give(&engine, Command::SetMuted { muted: true }).await;
     assert!(!choosing.is_finished() && !show.is_finished());
     assert!(engine.command(Command::End, bytes::Bytes::new()).await.is_err(), "none runs");
@@ -87,18 +97,8 @@ async fn a_show_that_is_ended_while_it_waits_for_its_sources_does_not_begin() {
 #[tokio::test]
 async fn of_two_shows_that_wait_for_their_sources_the_first_begins() {
     let folder = tempfile::tempdir().expect("a folder");
-    let engine = Engine::in_process(folder.path()).await.expect("it starts");
-    give(&engine, Command::Configure(small_demo())).await;
-    let fifo = folder.path().join("camera.mp4");
-    mkfifoat(CWD, &fifo, Mode::RUSR | Mode::WUSR).expect("made");
-    let slow = Configuration { camera: CameraChoice::File { path: fifo.clone() }, ..small_demo() };
-    let order = |command: Command| {
-        let engine = engine.clone();
-        tokio::spawn(async move { engine.command(command, bytes::Bytes::new()).await })
-    };
-    let choosing = order(Command::Configure(slow));
-    give(&engine, Command::SetMuted { muted: false }).await;
-    let shows = ["first.mp4", "second.mp4"].map(|name| order(Command::GoLive(record_into(&folder.path().join(name), None))));
+    let (engine, fifo, choosing) = choosing(folder.path()).await;
+    let shows = ["first.mp4", "second.mp4"].map(|name| order(&engine, Command::GoLive(record_into(&folder.path().join(name), None))));
     give(&engine, Command::SetMuted { muted: true }).await;
     assert!(!choosing.is_finished() && shows.iter().all(|show| !show.is_finished()));
     drop(std::fs::OpenOptions::new().write(true).open(&fifo).expect("opened"));

@@ -75,7 +75,7 @@ const fn plus(a: LossCounters, b: LossCounters) -> LossCounters {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use stallcast_engine::protocol::{LinkState, LinkStatus};
 
@@ -84,7 +84,7 @@ mod tests {
         vec![LinkStatus { id, host, state: LinkState::Closed, bytes_sent, reconnects, dropped: 1, behind_ms: 0 }]
     }
 
-    fn summary(links: Vec<LinkStatus>) -> Summary {
+    pub(crate) fn summary(links: Vec<LinkStatus>) -> Summary {
         Summary {
             frames_composed: 10,
             loss: LossCounters::default(),

@@ -315,6 +315,19 @@ mod tests {
     }
 
     #[test]
+    fn the_end_of_a_show_is_known_to_who_missed_the_news_of_it() {
+        let hub = hub();
+        let mut news = hub.news();
+        hub.tell(Event::Ended(crate::departed::tests::summary(vec![])));
+        for _ in 0..=EVENTS {
+            hub.tell(Event::Stats(Stats::default()));
+        }
+        assert!(matches!(news.try_recv(), Err(broadcast::error::TryRecvError::Lagged(_))));
+        assert!(std::iter::from_fn(|| news.try_recv().ok()).all(|event| matches!(event, Event::Stats(_))), "it is gone");
+        assert!(hub.picture().ended.is_some());
+    }
+
+    #[test]
     fn how_long_a_recording_runs_is_said_only_by_who_saw_it_begin() {
         let recorded = || State { engine: EngineState::Live, recording: Some("a.mp4".into()), ..ready("cam") };
         let (attached, there) = (hub(), hub());

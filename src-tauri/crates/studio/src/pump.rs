@@ -43,7 +43,9 @@ impl Studio {
             };
             if let Err(e) = &result {
                 tracing::info!(error = %e, "the studio does not open");
-                self.say_engine_away(e);
+                if self.inner.engine.get().is_none() {
+                    self.say_engine_away(e.code(), e.params());
+                }
             }
             let done = result.is_ok();
             self.tell_opened(result);
@@ -58,12 +60,10 @@ impl Studio {
         self.publish_all().await;
     }
 
-    /// A window that opens without a media process says why and what to do: it would say for ever that it opens.
-    fn say_engine_away(&self, failed: &StudioError) {
-        if self.inner.engine.get().is_none() {
-            let now = self.now_ms();
-            self.hub().change_health(|board| board.engine_away(failed.code(), failed.params(), now));
-        }
+    /// A window without a media process says why and what to do: it would say for ever that it opens.
+    fn say_engine_away(&self, code: &str, params: &BTreeMap<String, String>) {
+        let now = self.now_ms();
+        self.hub().change_health(|board| board.engine_away(code, params, now));
     }
 
     async fn open_media(&self) -> Result<(), StudioError> {
@@ -221,8 +221,7 @@ impl Studio {
                         picture.open = false;
                         picture.process_died();
                     }
-                    let now = self.now_ms();
-                    self.hub().change_health(|board| board.engine_away("died", &BTreeMap::new(), now));
+                    self.say_engine_away("died", &BTreeMap::new());
                     self.publish_show().await;
                 }
                 Ok(EngineEvent::Restarted { gap_ms, lost, ended }) => {

@@ -151,13 +151,13 @@ pub(crate) async fn end_running(data: &Path) -> Result<Option<Summary>, StudioEr
         Err(e) => return Err(e),
         Ok(None) => {}
     }
-    let ended = end_media(data).await?;
+    let ended = end_media(data, true).await?;
     shop_process::end_orphan(data).await;
     Ok(ended)
 }
 
-/// Ends the media process of a folder, of whatever version it is, and the show with it.
-pub(crate) async fn end_media(data: &Path) -> Result<Option<Summary>, StudioError> {
+/// Ends the show of a folder and then its media process, of whatever version it is. `idle_too`: the process also where it has no show.
+pub(crate) async fn end_media(data: &Path, idle_too: bool) -> Result<Option<Summary>, StudioError> {
     let mut ended = None;
     if let Some(engine) = Engine::attach(data).await? {
         let live = matches!(
@@ -167,8 +167,10 @@ pub(crate) async fn end_media(data: &Path) -> Result<Option<Summary>, StudioErro
         if live && let Reply::Ended(summary) = engine.command(Command::End, bytes::Bytes::new()).await? {
             ended = Some(summary);
         }
-        // It answers by going away.
-        let _ = engine.command(Command::Quit, bytes::Bytes::new()).await;
+        if live || idle_too {
+            // It answers by going away.
+            let _ = engine.command(Command::Quit, bytes::Bytes::new()).await;
+        }
         engine.detach();
     }
     Ok(ended)

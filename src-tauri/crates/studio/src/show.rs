@@ -100,10 +100,9 @@ impl Studio {
 
     /// Ends the show and returns its figures. One that another version runs can only be ended: this studio opens after it.
     pub(crate) async fn finish_show(&self) -> Result<Summary, StudioError> {
-        if self.inner.engine.get().is_none() {
-            return crate::report::end_media(self.data()).await?.ok_or_else(|| StudioError::new("not_live"));
-        }
-        let engine = self.engine()?;
+        let Some(engine) = self.inner.engine.get() else {
+            return crate::report::end_media(self.data(), false).await?.ok_or_else(|| StudioError::new("not_live"));
+        };
         {
             let mut picture = self.hub().picture();
             if !on_air(picture.state.engine) && picture.pressed != Some(Pressed::GoLive) {

@@ -2,12 +2,10 @@
 
 mod support;
 
-use stallcast_engine::{Engine, EngineError};
+use stallcast_engine::Engine;
 use stallcast_media::Canvas;
-use stallcast_studio::view::{HealthView, StudioEvent};
+use stallcast_studio::view::StudioEvent;
 use stallcast_studio::{EngineMode, Studio};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 use support::{LIMIT, open, options, shop};
 use tokio::sync::Semaphore;
 use tokio::sync::broadcast::Receiver;
@@ -85,52 +83,6 @@ async fn who_looks_before_there_is_a_media_process_need_not_ask_again() {
     let studio = Studio::open(options).await.expect("it opens");
     let (picture, ()) = tokio::join!(studio.preview(0, 300, LIMIT / 2), async { HELD.add_permits(1) });
     assert!(picture.is_some(), "one question is enough");
-    studio.close().await;
-    shop.stop().await;
-}
-
-static TRIES: AtomicU32 = AtomicU32::new(0);
-
-async fn away(events: &mut Receiver<StudioEvent>, holds: impl Fn(Option<&HealthView>) -> bool) {
-    let told = async {
-        loop {
-            if let StudioEvent::Health(view) = events.recv().await.expect("the studio is there")
-                && holds(view.iter().find(|entry| entry.code == "engine_away"))
-            {
-                return;
-            }
-        }
-    };
-    tokio::time::timeout(LIMIT, told).await.expect("it is said");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn why_there_is_no_media_process_is_said_until_there_is_one() {
-    let dir = tempfile::tempdir().expect("dir");
-    let shop = shop(dir.path()).await;
-    let mut options = options(dir.path(), &shop);
-    // As a window, which tries again and again.
-    options.configuration = None;
-    options.engine = EngineMode::Given(|data| {
-        Box::pin(async move {
-            match TRIES.fetch_add(1, Ordering::SeqCst) {
-                0 => Err(EngineError::Version { theirs: 99 }),
-                _ => Engine::in_process(&data).await,
-            }
-        })
-    });
-    let studio = Studio::open(options).await.expect("it opens");
-    let mut events = studio.events();
-    let said = |entry: Option<&HealthView>| entry.is_some_and(|entry| entry.params["reason"] == "version");
-    if !studio.snapshot().await.health.iter().any(|entry| said(Some(entry))) {
-        away(&mut events, said).await;
-    }
-    if studio.snapshot().await.health.iter().any(|entry| entry.code == "engine_away") {
-        away(&mut events, |entry| entry.is_none()).await;
-    }
-    tokio::time::timeout(Duration::from_secs(30), async { while studio.preview(0, 300, LIMIT).await.is_none() {} })
-        .await
-        .expect("a picture");
     studio.close().await;
     shop.stop().await;
 }

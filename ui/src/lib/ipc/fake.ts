@@ -11,6 +11,7 @@ import type {
   ConnectionView,
   CouponView,
   DestinationView,
+  HealthView,
   LinePiecesView,
   MoneyView,
   OrderRowView,
@@ -73,6 +74,21 @@ function sampleShop(name: string, mode: string): ConnectionView {
   const place = { address: 'http://127.0.0.1:43117', isOwn: true, state: { kind: 'answers' as const } };
   if (mode === 'little') return { id: 'local', name, ...place, pin: { kind: 'overlayOnly', press: 'explain' }, issueCoupon: none, withdrawCoupon: none, changeOffer: none, ship: { kind: 'overlayOnly', press: 'ship' }, answerAfterSale: { kind: 'overlayOnly', press: 'answer' }, comments: { kind: 'unavailable', reason: 'no_comments' }, hideComment: none };
   return { id: 'local', name, ...place, pin: native, issueCoupon: native, withdrawCoupon: native, changeOffer: native, ship: native, answerAfterSale: native, comments: native, hideComment: native };
+}
+
+/** What goes wrong: with `trouble` a lot, with `died` and `opening` there is no media process. */
+function sampleHealth(mode: string, now: number): HealthView[] {
+  const away = (reason: string): HealthView[] => [{ subject: 'engine', code: 'engine_away', params: { reason }, atMs: now - 2_000, level: 'bad' }];
+  if (mode === 'died') return away('died');
+  if (mode === 'opening') return away('version');
+  if (mode !== 'trouble') return [];
+  return [
+    { subject: 'link:d2', code: 'destination_lost', params: { host: 'push.douyin.example' }, atMs: now - 9_000, level: 'bad' },
+    { subject: 'camera', code: 'sources_spared', params: { device: 'Logi C920' }, atMs: now - 20_000, level: 'bad' },
+    { subject: 'rate', code: 'picture_lowered', params: { host: 'push.channels.example', percent: '64' }, atMs: now - 15_000, level: 'warn' },
+    { subject: 'recording_speed', code: 'recording_behind', params: { path: 'a.mp4' }, atMs: now - 30_000, level: 'warn' },
+    { subject: 'awake', code: 'not_kept_awake', params: {}, atMs: now - 31_000, level: 'warn' },
+  ];
 }
 
 /** A whole studio as it may stand in the middle of a show. */
@@ -191,20 +207,7 @@ export function sampleView(mode = 'live', english = false, now = Date.now()): St
     stats: { fps: mode === 'opening' ? 0 : 30, kbps: live ? 4000 : 0, lagged: 0, skipped: live ? 2 : 0, dropped: mode === 'trouble' ? 314 : 0, cpu: 1.84, cores: 4, picturePercent: mode === 'trouble' ? 64 : 100, diskMinutes: live ? 214 : 286, programDelayMs: 50 },
     destinations,
     settings: { language: english ? 'en' : 'zh-CN', theme: 'dark', record: live, cleanFeed: false, retentionDays: 90, keyProtector: 'file' },
-    health:
-      mode === 'trouble'
-        ? [
-            { subject: 'link:d2', code: 'destination_lost', params: { host: 'push.douyin.example' }, atMs: now - 9_000, level: 'bad' },
-            { subject: 'camera', code: 'sources_spared', params: { device: 'Logi C920' }, atMs: now - 20_000, level: 'bad' },
-            { subject: 'rate', code: 'picture_lowered', params: { host: 'push.channels.example', percent: '64' }, atMs: now - 15_000, level: 'warn' },
-            { subject: 'recording_speed', code: 'recording_behind', params: { path: 'a.mp4' }, atMs: now - 30_000, level: 'warn' },
-            { subject: 'awake', code: 'not_kept_awake', params: {}, atMs: now - 31_000, level: 'warn' },
-          ]
-        : mode === 'died'
-          ? [{ subject: 'engine', code: 'engine_away', params: { reason: 'died' }, atMs: now - 2_000, level: 'bad' }]
-          : mode === 'opening'
-            ? [{ subject: 'engine', code: 'engine_away', params: { reason: 'version' }, atMs: now - 2_000, level: 'bad' }]
-            : [],
+    health: sampleHealth(mode, now),
   };
 }
 

@@ -196,6 +196,20 @@ mod tests {
         Some((Live::new(wire, Session::new(target).ok()?), peer))
     }
 
+    /// Of so many bytes, shown so many ms after the first.
+    fn picture(ms: i64, bytes: usize) -> Packet {
+        Packet {
+            track: Track::Video,
+            pts: Pts::from_ms(ms),
+            dts: Pts::from_ms(ms),
+            duration: 0,
+            keyframe: ms == 0,
+            disposable: false,
+            payload: vec![0; bytes].into(),
+            config: None,
+        }
+    }
+
     #[test]
     fn what_a_slow_link_has_taken_is_let_go() {
         let (mut live, mut peer) = connected("rtmp").expect("a connection");
@@ -215,18 +229,8 @@ mod tests {
     #[test]
     fn how_far_it_is_behind_does_not_depend_on_the_bitrate() {
         let (mut live, mut peer) = connected("rtmp").expect("a connection");
-        let picture = |n: i64| Packet {
-            track: Track::Video,
-            pts: Pts::from_ms(n * 100),
-            dts: Pts::from_ms(n * 100),
-            duration: 0,
-            keyframe: n == 0,
-            disposable: false,
-            payload: bytes::Bytes::from_static(&[0; 2000]),
-            config: None,
-        };
         for n in 0..200 {
-            live.give(&picture(n), Pts(0)).expect("given");
+            live.give(&picture(n * 100, 2000), Pts(0)).expect("given");
             live.send().expect("sent");
         }
         // The two ends hold less than half of 400 KB, which would be a second of a usual stream.
@@ -242,7 +246,7 @@ mod tests {
             live.send().expect("sent");
             wait(&[(live.wire.stream(), live.wants_write())], Duration::from_millis(10)).expect("a socket");
         }
-        live.give(&picture(500), Pts(0)).expect("given");
+        live.give(&picture(50_000, 2000), Pts(0)).expect("given");
         assert_eq!(live.age(), Duration::ZERO, "the newest one is not late, whatever came before");
         drop(live);
         assert!(reader.join().is_ok());
@@ -251,22 +255,12 @@ mod tests {
     #[test]
     fn a_session_has_begun_with_its_first_picture_though_something_always_waits() {
         let (mut live, mut peer) = connected("rtmp").expect("a connection");
-        let picture = |n: i64, bytes: usize| Packet {
-            track: Track::Video,
-            pts: Pts::from_ms(n * 33),
-            dts: Pts::from_ms(n * 33),
-            duration: 0,
-            keyframe: n == 0,
-            disposable: false,
-            payload: vec![0; bytes].into(),
-            config: None,
-        };
         live.give(&picture(0, 300_000), Pts(0)).expect("given");
         live.send().expect("sent");
         assert!(!live.has_begun(), "most of it waits here");
         let (mut chunk, mut read) = ([0; 16 << 10], 0);
         for n in 1.. {
-            live.give(&picture(n, 20_000), Pts(0)).expect("given");
+            live.give(&picture(n * 33, 20_000), Pts(0)).expect("given");
             live.send().expect("sent");
             assert!(live.wants_write() && read < 400_000, "{read} bytes are there");
             if live.has_begun() {
