@@ -57,9 +57,13 @@ async fn a_show_goes_on_and_ends_while_a_source_does_not_open() {
 
 type Ordered = JoinHandle<Result<Reply, EngineError>>;
 
-fn order(engine: &Engine, command: Command) -> Ordered {
+/// Sent when this returns, on a runtime of one thread: what is spawned there begins when somebody waits, and an answer that is quick
+/// enough is waited for by nobody.
+async fn order(engine: &Engine, command: Command) -> Ordered {
     let engine = engine.clone();
-    tokio::spawn(async move { engine.command(command, bytes::Bytes::new()).await })
+    let ordered = tokio::spawn(async move { engine.command(command, bytes::Bytes::new()).await });
+    tokio::task::yield_now().await;
+    ordered
 }
 
 /// The demo, and a camera that is being chosen in its place and does not open before somebody writes into the file.
@@ -69,18 +73,17 @@ async fn choosing(folder: &Path) -> (Engine, PathBuf, Ordered) {
     let fifo = folder.join("camera.mp4");
     mkfifoat(CWD, &fifo, Mode::RUSR | Mode::WUSR).expect("made");
     let slow = Configuration { camera: CameraChoice::File { path: fifo.clone() }, ..small_demo() };
-    let choosing = order(&engine, Command::Configure(slow));
+    let choosing = order(&engine, Command::Configure(slow)).await;
     // Answered behind it: the choice is being carried out.
     give(&engine, Command::SetMuted { muted: false }).await;
     (engine, fifo, choosing)
 }
 
-/// On one thread: what is spawned is sent before what is asked for after it.
 #[tokio::test]
 async fn a_show_that_is_ended_while_it_waits_for_its_sources_does_not_begin() {
     let folder = tempfile::tempdir().expect("a folder");
     let (engine, fifo, choosing) = choosing(folder.path()).await;
-    let show = order(&engine, Command::GoLive(record_into(&folder.path().join("show.mp4"), None)));
+    let show = order(&engine, Command::GoLive(record_into(&folder.path().join("show.mp4"), None))).await;
     give(&engine, Command::SetMuted { muted: true }).await;
     assert!(!choosing.is_finished() && !show.is_finished());
     assert!(engine.command(Command::End, bytes::Bytes::new()).await.is_err(), "none runs");
@@ -98,7 +101,8 @@ async fn a_show_that_is_ended_while_it_waits_for_its_sources_does_not_begin() {
 async fn of_two_shows_that_wait_for_their_sources_the_first_begins() {
     let folder = tempfile::tempdir().expect("a folder");
     let (engine, fifo, choosing) = choosing(folder.path()).await;
-    let shows = ["first.mp4", "second.mp4"].map(|name| order(&engine, Command::GoLive(record_into(&folder.path().join(name), None))));
+    let show = |name: &str| Command::GoLive(record_into(&folder.path().join(name), None));
+    let shows = [order(&engine, show("first.mp4")).await, order(&engine, show("second.mp4")).await];
     give(&engine, Command::SetMuted { muted: true }).await;
     assert!(!choosing.is_finished() && shows.iter().all(|show| !show.is_finished()));
     drop(std::fs::OpenOptions::new().write(true).open(&fifo).expect("opened"));
