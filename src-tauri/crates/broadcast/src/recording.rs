@@ -29,9 +29,9 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// What a power cut can lose, and how old the known room on the disk can be.
 const SYNC_EACH: Duration = Duration::from_secs(2);
 /// Nearly every fragment of a recording.
-const FRAGMENT_LASTS: Duration = Duration::from_millis(500);
+const FRAGMENT_LASTS: Duration = Duration::from_millis(400);
 /// The bit rate behind the forecast is that of the last this many fragments (30 s).
-const RATE_OVER: usize = 60;
+const RATE_OVER: usize = 75;
 /// `disk_minutes` while the OS does not say.
 const UNKNOWN: u64 = u64::MAX;
 
@@ -83,7 +83,7 @@ impl From<RecordError> for FileEvent {
 
 /// Records the show into one MP4 file.
 ///
-/// While it runs the file is a fragmented MP4 that grows each half second and plays as it is, also after `kill -9`;
+/// While it runs the file is a fragmented MP4 that grows each 0.4 s and plays as it is, also after `kill -9`;
 /// ending it makes a plain MP4 with the index first. The disk is watched: when it is full the recording ends with what
 /// it has, and the show goes on.
 pub struct RecordingSink {
@@ -107,7 +107,7 @@ impl RecordingSink {
         on_event: impl Fn(FileEvent) + Send + 'static,
     ) -> Result<Self, RecordError> {
         let kbps = u64::from(config.video.kbps) + u64::from(config.audio.kbps);
-        let fragmenter = Fragmenter::new(config).map_err(RecordError::Unwritable)?;
+        let fragmenter = Fragmenter::recording(config).map_err(RecordError::Unwritable)?;
         let queue = PacketQueue::new(QUEUE, QUEUE_BYTES);
         let minutes = Arc::new(AtomicU64::new(UNKNOWN));
         let crashes = Arc::new(Crashes::default());

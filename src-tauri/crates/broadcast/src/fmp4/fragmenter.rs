@@ -7,8 +7,11 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
-/// Longest stretch of pictures in one fragment: what a killed process can lose. Also the natural length of an HLS part.
-const FRAGMENT: i64 = 500 * NANOS_PER_MS;
+/// Pictures of one HLS part, about: viewers are behind by some of them.
+const PART: i64 = 500 * NANOS_PER_MS;
+/// Pictures of one fragment of a recording, about. A death takes the one that is not whole, and what is on its way through the
+/// encoder's look-ahead, which is half a second: together that is to stay below a second. Divides the two seconds between keyframes.
+const STRETCH: i64 = 400 * NANOS_PER_MS;
 /// Instants are whole nanoseconds: where half a second lies exactly between two frames, three of them rounded must not
 /// decide which one it is.
 const ROUNDED: i64 = 4;
@@ -24,20 +27,32 @@ pub(crate) struct Fragment {
     pub start: Pts,
     /// Nanoseconds of pictures in it.
     pub duration: i64,
-    /// Does the next one begin with a keyframe (or is there no next one)?
+    /// Does the next one begin with a keyframe (or is there no next one)? Never known in a recording, which does not ask.
     pub closes: bool,
 }
 
-/// Cuts packets of both tracks into fragments: at every keyframe, and each [`FRAGMENT`] between them.
+/// Where fragments end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ends {
+    /// Each [`PART`], with the picture after it: it tells whether a segment ends there too.
+    Known,
+    /// Each [`STRETCH`], with their own last picture: what is whole is on its way to the disk a frame sooner.
+    AtOnce,
+}
+
+/// Cuts packets of both tracks into fragments: at every keyframe, and each half second or less between them.
 ///
-/// Begins at the first keyframe. A gap in the pictures (a queue overflowed) makes the picture before it last longer; a
-/// gap in the sound stays silent, because every fragment says when it begins.
+/// Begins at the first keyframe. A gap in the pictures (a queue overflowed) makes the picture before it last longer, unless that was
+/// given out already; a gap in the sound stays silent, because every fragment says when it begins.
 pub(crate) struct Fragmenter {
     config: StreamConfig,
+    ends: Ends,
     video_scale: u32,
     timeline: Option<Timeline>,
     video: Vec<Arc<Packet>>,
     audio: VecDeque<Arc<Packet>>,
+    /// The end of the sound that was given out, as much as a decoder runs in with.
+    given: Vec<Arc<Packet>>,
     sequence: u32,
 }
 
@@ -75,27 +90,44 @@ struct Sample {
 }
 
 impl Fragmenter {
-    /// For packets of these streams.
-    pub fn new(config: StreamConfig) -> io::Result<Self> {
+    /// HLS parts of these streams: about half a second each, and every one says whether a segment ends with it.
+    pub fn parts(config: StreamConfig) -> io::Result<Self> {
+        Self::new(config, Ends::Known)
+    }
+
+    /// A file of these streams that may lose its process at any moment: shorter, and given out with their last picture.
+    pub fn recording(config: StreamConfig) -> io::Result<Self> {
+        Self::new(config, Ends::AtOnce)
+    }
+
+    fn new(config: StreamConfig, ends: Ends) -> io::Result<Self> {
         // A stream description that does not fit is found now, not after the show has begun.
         init(&config, Edit { video: 0, audio: 0 })?;
         let video_scale = video_scale(config.video.fps);
-        Ok(Self { config, video_scale, timeline: None, video: vec![], audio: VecDeque::new(), sequence: 0 })
+        let (video, audio, given) = Default::default();
+        Ok(Self { config, ends, video_scale, timeline: None, video, audio, given, sequence: 0 })
     }
 
     /// Forgets what it was about: the same streams, from the next keyframe on, with the sound that is waiting.
     pub fn begin_anew(&mut self) -> io::Result<()> {
         let audio = std::mem::take(&mut self.audio);
-        *self = Self { audio, ..Self::new(self.config.clone())? };
+        *self = Self { audio, ..Self::new(self.config.clone(), self.ends)? };
         Ok(())
     }
 
     /// Nanoseconds of the longest fragment without a hole, rounded up to whole milliseconds.
     pub fn part_target(&self) -> i64 {
         let fps = i64::from(self.config.video.fps.max(1));
-        // As many as [`Fragmenter::push`] takes: of two that are as near to half a second, the fewer.
-        let frames = (2 * FRAGMENT * fps + NANOS_PER_SEC - 1) / (2 * NANOS_PER_SEC);
+        // As many as [`Fragmenter::push`] takes: of two that are as near to the length, the fewer.
+        let frames = (2 * self.length() * fps + NANOS_PER_SEC - 1) / (2 * NANOS_PER_SEC);
         (frames.max(1) * NANOS_PER_SEC / fps + NANOS_PER_MS - 1) / NANOS_PER_MS * NANOS_PER_MS
+    }
+
+    const fn length(&self) -> i64 {
+        match self.ends {
+            Ends::Known => PART,
+            Ends::AtOnce => STRETCH,
+        }
     }
 
     /// The init segment; `None` before the first keyframe.
@@ -117,18 +149,25 @@ impl Fragmenter {
             }
             return Ok(None);
         }
-        let Some(first) = self.video.first() else {
-            if packet.keyframe || self.timeline.is_some() {
-                self.begin(&packet);
-                self.video.push(packet);
-            }
+        if self.timeline.is_none() && !packet.keyframe {
             return Ok(None);
-        };
-        // Whole frames: the one nearest to the half second begins the next.
-        let done = packet.keyframe || packet.dts - first.dts + packet.duration / 2 >= FRAGMENT - ROUNDED;
-        let fragment = if done { Some(self.cut(Some((&*packet).into()))?) } else { None };
+        }
+        self.begin(&packet);
+        let next = Next::from(&*packet);
+        let before = if self.is_whole(next) { Some(self.cut(Some(next))?) } else { None };
+        let next = Next { dts: packet.dts + packet.duration, keyframe: false };
         self.video.push(packet);
-        Ok(fragment)
+        if before.is_none() && self.ends == Ends::AtOnce && self.is_whole(next) {
+            return self.cut(Some(next)).map(Some);
+        }
+        Ok(before)
+    }
+
+    /// Does what there is end before this picture?
+    fn is_whole(&self, next: Next) -> bool {
+        let (Some(first), Some(last)) = (self.video.first(), self.video.last()) else { return false };
+        // Whole frames: the one nearest to the length begins the next.
+        next.keyframe || next.dts - first.dts + last.duration / 2 >= self.length() - ROUNDED
     }
 
     /// Does this packet belong to the stream whose init segment was given? Not if another encoder made it.
@@ -139,26 +178,35 @@ impl Fragmenter {
     /// Another encoder's first keyframe comes next: gives what is left of the stream before it. Afterwards there is a new
     /// init segment and a new time line; sound that belongs to the new pictures is kept for them.
     pub fn renew(&mut self, first: &Packet) -> io::Result<Option<Fragment>> {
-        let (mut audio, mut last) = (VecDeque::new(), None);
-        if let Some(timeline) = self.timeline
-            && !self.video.is_empty()
-        {
-            // A decoder runs in with what the old stream has too.
-            let priming = Pts::from_ticks(i64::from(self.config.audio.priming), self.config.audio.rate).0;
-            audio.extend(self.audio.iter().filter(|p| p.pts < first.pts && p.pts >= first.pts + -priming).cloned());
-            // In the old encoder's count: the other may hold its pictures back for another time.
-            last = Some(self.cut(Some(Next { dts: first.pts + -timeline.reorder, ..first.into() }))?);
+        let mut last = None;
+        // A decoder runs in with what the old stream has too.
+        let runs_in = first.pts + -self.priming();
+        let old = self.given.iter().chain(&self.audio).filter(|p| p.pts < first.pts && p.pts >= runs_in);
+        let mut audio: VecDeque<_> = old.cloned().collect();
+        if let Some(timeline) = self.timeline {
+            let sounds = self.audio.iter().any(|p| p.pts < first.pts && p.pts >= timeline.origin);
+            if sounds || !self.video.is_empty() {
+                // In the old encoder's count: the other may hold its pictures back for another time.
+                last = Some(self.cut(Some(Next { dts: first.pts + -timeline.reorder, ..first.into() }))?);
+            }
         }
         let Some(video) = &first.config else { return Ok(last) };
         let config = StreamConfig { video: VideoConfig::clone(video), audio: self.config.audio.clone() };
-        audio.append(&mut self.audio);
-        *self = Self { audio, ..Self::new(config)? };
+        audio.extend(self.audio.drain(..).filter(|p| p.pts >= first.pts));
+        *self = Self { audio, ..Self::new(config, self.ends)? };
         Ok(last)
     }
 
     /// What is left.
     pub fn finish(&mut self) -> io::Result<Option<Fragment>> {
-        if self.video.is_empty() { Ok(None) } else { self.cut(None).map(Some) }
+        let Some(timeline) = self.timeline else { return Ok(None) };
+        self.audio.retain(|p| p.pts >= timeline.origin);
+        if self.video.is_empty() && self.audio.is_empty() { Ok(None) } else { self.cut(None).map(Some) }
+    }
+
+    /// Nanoseconds of sound that a decoder runs in with.
+    fn priming(&self) -> i64 {
+        Pts::from_ticks(i64::from(self.config.audio.priming), self.config.audio.rate).0
     }
 
     fn begin(&mut self, first: &Packet) {
@@ -166,8 +214,7 @@ impl Fragmenter {
             return;
         }
         let reorder = first.pts - first.dts;
-        let priming = Pts::from_ticks(i64::from(self.config.audio.priming), self.config.audio.rate).0;
-        let origin = first.pts + -reorder.max(priming);
+        let origin = first.pts + -reorder.max(self.priming());
         self.timeline = Some(Timeline { origin, start: first.pts, reorder });
         // What sounds before the first picture stays only as far as the edit list hides it: a decoder needs it to run in.
         self.audio.retain(|p| p.pts >= origin);
@@ -187,13 +234,18 @@ impl Fragmenter {
         let audio_samples = samples(&timeline, &audio, after, rate);
         self.sequence += 1;
         let mut moof = Moof { mfhd: Mfhd { sequence_number: self.sequence }, traf: vec![] };
-        moof.traf.push(traf(VIDEO, &timeline, &video, &video_samples, scale, None));
+        // Only at the end there may be sound without a picture.
+        if !video.is_empty() {
+            moof.traf.push(traf(VIDEO, &timeline, &video, &video_samples, scale, None));
+        }
         if !audio.is_empty() {
             moof.traf.push(traf(AUDIO, &timeline, &audio, &audio_samples, rate, Some(SYNC)));
         }
         let bytes = serialize(&mut moof, &[&video, &audio])?;
-        let first = video.first().ok_or_else(|| io::Error::other("a fragment without pictures"))?;
+        let first = video.first().or(audio.first()).ok_or_else(|| io::Error::other("a fragment of nothing"))?;
         let ticks: i64 = video_samples.iter().map(|s| s.duration).sum();
+        let runs_in = upto.map(|upto| upto + -self.priming());
+        self.given = audio.iter().filter(|p| runs_in.is_some_and(|from| p.pts >= from)).cloned().collect();
         let closes = next.is_none_or(|n| n.keyframe);
         Ok(Fragment { bytes, start: first.pts, duration: Pts::from_ticks(ticks, scale).0, closes })
     }
@@ -263,33 +315,90 @@ mod tests {
     use super::*;
     use stallcast_media::AudioConfig;
 
+    const AVCC: [u8; 20] = [1, 100, 0, 31, 255, 225, 0, 5, 103, 100, 0, 31, 172, 1, 0, 4, 104, 235, 236, 178];
+
+    fn config(fps: u32) -> StreamConfig {
+        let video = VideoConfig { width: 720, height: 1280, fps, kbps: 1000, avcc: Bytes::copy_from_slice(&AVCC) };
+        let audio = AudioConfig { rate: 48_000, channels: 2, kbps: 128, asc: Bytes::from_static(&[17, 144]), priming: 1024 };
+        StreamConfig { video, audio }
+    }
+
+    /// The n-th picture; a keyframe each two seconds.
+    fn picture(n: u32, fps: u32) -> Arc<Packet> {
+        let (at, duration) = (Pts::from_ticks(n.into(), fps), NANOS_PER_SEC / i64::from(fps));
+        let keyframe = n.is_multiple_of(2 * fps);
+        let payload = Bytes::from_static(&[0; 8]);
+        Arc::new(Packet { track: Track::Video, pts: at, dts: at, duration, keyframe, disposable: false, payload, config: None })
+    }
+
+    /// The n-th block of 1024 samples.
+    fn sound(n: u32) -> Arc<Packet> {
+        let at = Pts::from_ticks(i64::from(n) * 1024, 48_000);
+        let (duration, payload) = (1024 * NANOS_PER_SEC / 48_000, Bytes::from_static(&[0; 4]));
+        Arc::new(Packet { track: Track::Audio, pts: at, dts: at, duration, keyframe: true, disposable: false, payload, config: None })
+    }
+
     #[test]
-    fn no_fragment_is_longer_than_the_part_that_was_declared() -> io::Result<()> {
-        let avcc = [1, 100, 0, 31, 255, 225, 0, 5, 103, 100, 0, 31, 172, 1, 0, 4, 104, 235, 236, 178];
+    fn no_part_is_longer_than_the_one_that_was_declared() -> io::Result<()> {
         for fps in 1..=120 {
-            let video = VideoConfig { width: 720, height: 1280, fps, kbps: 1000, avcc: Bytes::copy_from_slice(&avcc) };
-            let audio = AudioConfig { rate: 48_000, channels: 2, kbps: 128, asc: Bytes::from_static(&[17, 144]), priming: 0 };
-            let mut fragmenter = Fragmenter::new(StreamConfig { video, audio })?;
+            let mut fragmenter = Fragmenter::parts(config(fps))?;
             let target = fragmenter.part_target();
-            for n in 0..i64::from(fps) * 20 {
-                let at = Pts::from_ticks(n, fps);
-                let packet = Packet {
-                    track: Track::Video,
-                    pts: at,
-                    dts: at,
-                    duration: NANOS_PER_SEC / i64::from(fps),
-                    keyframe: n % i64::from(2 * fps) == 0,
-                    disposable: false,
-                    payload: Bytes::from_static(&[0; 8]),
-                    config: None,
-                };
-                if let Some(fragment) = fragmenter.push(Arc::new(packet))? {
+            for n in 0..fps * 20 {
+                if let Some(fragment) = fragmenter.push(picture(n, fps))? {
                     let lasts = fragment.duration;
                     assert!(lasts <= target, "{lasts} of {target} ns at {fps} a second");
                     // RFC 8216bis: all but the last of a segment are at least 85 % of it.
                     assert!(fragment.closes || lasts * 100 >= target * 85, "{lasts} of {target} ns at {fps} a second");
                 }
             }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_recording_has_each_fragment_with_its_own_last_picture() -> io::Result<()> {
+        let mut fragmenter = Fragmenter::recording(config(30))?;
+        let ended: Vec<u32> = (0..120).filter(|n| fragmenter.push(picture(*n, 30)).is_ok_and(|f| f.is_some())).collect();
+        assert_eq!(ended, [11, 23, 35, 47, 59, 71, 83, 95, 107, 119]);
+        assert!(fragmenter.finish()?.is_none(), "nothing is left");
+        // Whatever the rate: no more is ever kept back than a fragment without its last picture.
+        for fps in 1..=120 {
+            let mut fragmenter = Fragmenter::recording(config(fps))?;
+            let (mut kept, mut longest) = (0, 0);
+            for n in 0..fps * 20 {
+                kept = if fragmenter.push(picture(n, fps))?.is_some() { 0 } else { kept + 1 };
+                longest = longest.max(kept);
+            }
+            assert!(f64::from(longest) / f64::from(fps) <= 0.4, "{longest} pictures at {fps} a second");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn sound_that_comes_after_the_last_picture_was_given_out_is_kept() -> io::Result<()> {
+        let mut fragmenter = Fragmenter::recording(config(30))?;
+        (0..12).try_for_each(|n| fragmenter.push(picture(n, 30)).map(|_| ()))?;
+        assert!(fragmenter.finish()?.is_none());
+        fragmenter.push(sound(18))?;
+        let last = fragmenter.finish()?.ok_or_else(|| io::Error::other("nothing"))?;
+        assert_eq!((last.start, last.duration), (sound(18).pts, 0));
+        Ok(())
+    }
+
+    #[test]
+    fn the_next_encoder_begins_with_the_sound_that_a_decoder_runs_in_with() -> io::Result<()> {
+        // With the last picture given out, and with one that waits.
+        for pictures in [12, 13] {
+            let mut fragmenter = Fragmenter::recording(config(30))?;
+            (0..=20).try_for_each(|n| fragmenter.push(sound(n)).map(|_| ()))?;
+            (0..pictures).try_for_each(|n| fragmenter.push(picture(n, 30)).map(|_| ()))?;
+            let mut first = Packet { keyframe: true, ..Packet::clone(&picture(pictures, 30)) };
+            first.config = Some(Arc::new(config(30).video));
+            let left = fragmenter.renew(&first)?;
+            assert_eq!(left.is_some(), pictures == 13);
+            let kept: Vec<Pts> = fragmenter.audio.iter().map(|p| p.pts).collect();
+            let wanted = (0..=20).map(|n| sound(n).pts).filter(|at| *at >= first.pts + -fragmenter.priming());
+            assert_eq!(kept, wanted.collect::<Vec<_>>(), "after {pictures} pictures");
         }
         Ok(())
     }

@@ -349,7 +349,7 @@ mod tests {
             video: VideoConfig { width: 720, height: 1280, fps: 30, kbps: 1000, avcc: Bytes::copy_from_slice(&avcc) },
             audio: AudioConfig { rate: 48_000, channels: 2, kbps: 128, asc: Bytes::from_static(&[17, 144]), priming: 0 },
         };
-        let mut fragmenter = Fragmenter::new(config).unwrap();
+        let mut fragmenter = Fragmenter::recording(config).unwrap();
         let mut parts = vec![];
         for n in 0..90 {
             parts.extend(fragmenter.push(packet(Track::Audio, n, 30, format!("sound {n}"))).unwrap());

@@ -54,7 +54,7 @@ impl HlsSink {
         program_epoch_ms: i64,
         on_event: impl Fn(FileEvent) + Send + 'static,
     ) -> io::Result<Self> {
-        let fragmenter = Fragmenter::new(config)?;
+        let fragmenter = Fragmenter::parts(config)?;
         let queue = PacketQueue::new(QUEUE, QUEUE_BYTES);
         let (done, finished) = channel();
         let crashes = Arc::new(Crashes::default());
