@@ -406,28 +406,6 @@ fn what_is_far_too_late_is_thrown_away_and_the_present_is_sent() {
     assert_eq!(publication.figures().reconnects, 1);
 }
 
-/// On such a link something waits at every moment: that is no reason to call it lost for ever.
-#[test]
-fn a_link_that_was_given_up_and_lost_is_back_with_its_first_picture() {
-    let nginx = Nginx::start(None);
-    let proxy = Proxy::start(nginx.address());
-    let publication = Publication::start(target(&Nginx::url(proxy.address()), "narrow"), &WILLING);
-    publication.expect(&SinkEvent::Accepted, secs(5.0));
-    proxy.throttle(40_000);
-    publication.expect(&SinkEvent::Slow, secs(20.0));
-    wait_for("another connection", secs(60.0), || (proxy.accepted() == 2).then_some(()));
-    proxy.freeze(true);
-    publication.expect(&SinkEvent::Lost, secs(15.0));
-    proxy.freeze(false);
-    // The server gets what the proxy still has of the old one first, and holds the name meanwhile.
-    let mut told = vec![];
-    while told.last() != Some(&SinkEvent::Back) {
-        told.push(publication.events.recv_timeout(secs(40.0)).unwrap_or_else(|_| panic!("only {told:?}")));
-    }
-    assert!(told.iter().all(|event| [SinkEvent::Held, SinkEvent::Slow, SinkEvent::Back].contains(event)), "{told:?}");
-    assert_eq!(publication.figures().phase, LinkPhase::Publishing);
-}
-
 #[test]
 fn tls_with_an_own_authority_works_and_a_strangers_is_refused() {
     let nginx = Nginx::start(None);
