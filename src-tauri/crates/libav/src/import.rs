@@ -178,12 +178,37 @@ fn halved<'a>(
     complete(Source { layout: Layout::I420, width, height, planes, colour: source.colour })
 }
 
-/// Means of four pixels of two rows.
+/// Means of four pixels of two rows. `to` is half as long as they are.
 fn halve(top: &[u8], bottom: &[u8], to: &mut [u8]) {
-    for ((to, top), bottom) in to.iter_mut().zip(top.as_chunks::<2>().0).zip(bottom.as_chunks::<2>().0) {
-        let sum: u16 = top.iter().chain(bottom).map(|pixel| u16::from(*pixel)).sum();
-        *to = ((sum + 2) >> 2) as u8;
+    let (chunks, rest) = to.as_chunks_mut();
+    let done = 2 * LANES * chunks.len();
+    for ((to, top), bottom) in chunks.iter_mut().zip(top.as_chunks().0).zip(bottom.as_chunks().0) {
+        halve_lanes(top, bottom, to);
     }
+    let [top, bottom] = [top, bottom].map(|row| row.get(done..).unwrap_or_default().as_chunks::<2>().0);
+    for ((to, top), bottom) in rest.iter_mut().zip(top).zip(bottom) {
+        *to = mean_of(*top, *bottom);
+    }
+}
+
+/// What a compiler makes one instruction of each step of: an eighth of the time.
+const LANES: usize = 16;
+
+fn halve_lanes(top: &[u8; 2 * LANES], bottom: &[u8; 2 * LANES], to: &mut [u8; LANES]) {
+    for (n, to) in to.iter_mut().enumerate() {
+        let pair = |row: &[u8; 2 * LANES]| [row[2 * n], row[2 * n + 1]];
+        *to = mean_of(pair(top), pair(bottom));
+    }
+}
+
+/// The mean of two pixels and the two below them, rounded up.
+fn mean_of(top: [u8; 2], bottom: [u8; 2]) -> u8 {
+    // Two bytes read as one number: so it is that many of them are added at once.
+    let sum = |[left, right]: [u8; 2]| {
+        let both = u16::from_le_bytes([left, right]);
+        (both & 0xff) + (both >> 8)
+    };
+    ((sum(top) + sum(bottom) + 2) >> 2) as u8
 }
 
 #[cfg(test)]
@@ -195,5 +220,14 @@ mod tests {
         let mut to = [0; 2];
         halve(&[0, 4, 255, 255], &[8, 12, 255, 254], &mut to);
         assert_eq!(to, [6, 255]);
+        // Of whatever length: many at once, and what is left.
+        let row = |factor: usize| (0..200).map(|n| (n * factor % 251) as u8).collect::<Vec<u8>>();
+        let (top, bottom) = (row(7919), row(104_729));
+        for pixels in [1, 15, 16, 17, 32, 47, 100] {
+            let mut to = vec![0; pixels];
+            halve(&top[..2 * pixels], &bottom[..2 * pixels], &mut to);
+            let mean = |n: usize| [top[n], top[n + 1], bottom[n], bottom[n + 1]].map(f64::from).iter().sum::<f64>() / 4.0;
+            assert!(to.iter().enumerate().all(|(n, got)| f64::from(*got) == mean(2 * n).round()), "{pixels}");
+        }
     }
 }
