@@ -28,7 +28,7 @@ const OPENED_WITHIN: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_millis(250);
 /// What a power cut can lose, and how old the known room on the disk can be.
 const SYNC_EACH: Duration = Duration::from_secs(2);
-/// Nearly every fragment of a recording.
+/// Nearly every fragment of a recording: where a keyframe does not come sooner.
 const FRAGMENT_LASTS: Duration = Duration::from_millis(400);
 /// The bit rate behind the forecast is that of the last this many fragments (30 s).
 const RATE_OVER: usize = 75;
@@ -530,8 +530,8 @@ pub fn recover(path: &Path) -> io::Result<Option<Duration>> {
         file.set_len(found.whole)?;
         file.sync_data()?;
     }
-    make_plain(path)?;
-    Ok(Some(FRAGMENT_LASTS.saturating_mul(u32::try_from(found.fragments).unwrap_or(u32::MAX))))
+    let about = || FRAGMENT_LASTS.saturating_mul(u32::try_from(found.fragments).unwrap_or(u32::MAX));
+    Ok(Some(make_plain(path)?.unwrap_or_else(about)))
 }
 
 /// Makes a recording plain that is whole. Its lock is `held` until the copy is in its place: another process that looks for
@@ -544,9 +544,9 @@ fn finish_part(path: &Path, held: Arc<File>) {
     drop(held);
 }
 
-/// Copies the fragments into a plain MP4 with its index first and puts that in their place; leaves them if there is no
-/// room for both. Whoever calls it holds the lock of `path`.
-fn make_plain(path: &Path) -> io::Result<()> {
+/// Copies the fragments into a plain MP4 with its index first and puts that in their place, and says how long it is; leaves
+/// them (`None`) if there is no room for both. Whoever calls it holds the lock of `path`.
+fn make_plain(path: &Path) -> io::Result<Option<Duration>> {
     let mut beside = OsString::from(path);
     beside.push(".tmp");
     let beside = PathBuf::from(beside);
@@ -555,19 +555,19 @@ fn make_plain(path: &Path) -> io::Result<()> {
     let length = fs::metadata(path)?.len();
     if Room::of(folder(path))?.is_some_and(|r| r.usable < length + (length >> 4)) {
         tracing::info!(path = %path.display(), "no room for a plain copy, the fragments stay");
-        return Ok(());
+        return Ok(None);
     }
     let copy = || {
         let (mut from, mut to) = (File::open(path)?, File::create(&beside)?);
-        write_plain(&mut from, &mut to)?;
+        let lasts = write_plain(&mut from, &mut to)?;
         failpoint!("recording.copied");
-        to.sync_all()
+        to.sync_all().map(|()| lasts)
     };
-    copy().and_then(|()| replace::rename(&beside, path)).inspect_err(|_| {
+    let lasts = copy().and_then(|lasts| replace::rename(&beside, path).map(|()| lasts)).inspect_err(|_| {
         let _ = fs::remove_file(&beside);
     })?;
     replace::sync_folder(folder(path));
-    Ok(())
+    Ok(Some(lasts))
 }
 
 #[cfg(all(test, target_os = "linux"))]

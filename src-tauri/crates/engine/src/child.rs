@@ -69,7 +69,7 @@ async fn serve_show(data: &Path, stop: CancellationToken) -> Result<(), EngineEr
 }
 
 /// A thread is caught in a call that does not come back: this process makes room for a new one, which goes on with the
-/// show. By force, because an orderly end would wait for that thread; what was recorded is whole up to its last half second. As a
+/// show. By force, because an orderly end would wait for that thread; what was recorded is whole up to its last fragment. As a
 /// crash, which it is: where it happens again and again, the sources are left out.
 fn give_way(part: &'static str) {
     tracing::error!(part, "the show stands still; the media process gives way to a new one");

@@ -25,6 +25,9 @@ use std::time::{Duration, Instant};
 const GRACE: Duration = Duration::from_secs(600);
 /// Without a show, devices that nobody looks at are let go of after this time: an app that restarts is quicker.
 const STAGE_GRACE: Duration = Duration::from_secs(10);
+/// Price, stock and coupon that nobody confirms any more leave the picture after this time, as they do where an app hears nothing
+/// of its platform (`studio::present`).
+const FIGURES_GRACE: Duration = Duration::from_secs(8);
 /// And the process ends.
 const IDLE_GRACE: Duration = Duration::from_secs(60);
 /// Longest wait of the process's end for recordings that are being finished. What is not plain by then plays as it is, and the
@@ -371,6 +374,10 @@ impl Director {
             // Pictures and levels for nobody cost as much as for somebody. Who attaches asks for them.
             self.wish.set(0, 0);
         }
+        if self.alone_for() >= FIGURES_GRACE && leave_out_figures(&mut self.overlay) {
+            tracing::info!("nobody confirms price, stock and coupon; they leave the picture");
+            self.apply_overlay();
+        }
         if self.show.is_none() && self.stage.is_some() && self.alone_for() >= STAGE_GRACE.min(self.grace) {
             tracing::info!("nobody looks; camera and microphone are let go of");
             self.stage = None;
@@ -486,12 +493,27 @@ impl Director {
     }
 
     fn snapshot(&self) -> Snapshot {
+        let mut overlay = self.overlay.clone();
+        // Whoever sees the key sends no picture: it would stay away.
+        if let Some(card) = overlay.card.as_mut().filter(|_| self.picture.is_empty()) {
+            card.picture_key = None;
+        }
         Snapshot {
             state: self.state_of(self.show.as_ref()),
             stats: self.stats.clone(),
             configuration: self.stage.as_ref().map(|stage| stage.configuration.clone()),
-            overlay: self.overlay.clone(),
+            overlay,
             problems: self.hub.problems(),
         }
     }
+}
+
+/// The picture never shows a price that may be over, nor offers what may be gone: number and title stay. True if anything was there.
+fn leave_out_figures(overlay: &mut Overlay) -> bool {
+    let mut bare = Overlay { coupon: None, ..overlay.clone() };
+    if let Some(card) = &mut bare.card {
+        (card.price, card.old_price, card.stock, card.stock_of) = (None, None, None, None);
+    }
+    let before = std::mem::replace(overlay, bare);
+    before != *overlay
 }

@@ -46,6 +46,8 @@ pub(crate) struct Opening {
     released: bool,
     since: Instant,
     limit: Duration,
+    /// What is not there is waited for: it is open without being there.
+    patient: bool,
     /// The camera that was told as lost until it is open.
     missed: Option<String>,
     /// Why `wanted` is not to be had: what was there before is being opened again.
@@ -136,8 +138,18 @@ impl Stage {
         tracing::warn!("the sources take their time; a show goes on without them until they are open");
         let (wanted, since) = (wanted.clone(), Instant::now());
         let stage = Self::with(&wanted, sources::none_yet(), around)?;
-        let opening =
-            Opening { wanted, camera: true, mic: true, released: false, since, limit: AGAIN_LIMIT, missed: None, refused: None, result };
+        let opening = Opening {
+            wanted,
+            camera: true,
+            mic: true,
+            released: false,
+            since,
+            limit: AGAIN_LIMIT,
+            patient: true,
+            missed: None,
+            refused: None,
+            result,
+        };
         let missed = on_air_name.unwrap_or_else(|| opening.named());
         around.hub.health(Health::new(HealthCode::CameraLost).with("device", &missed));
         Ok((stage, Some(Box::new(Opening { missed: Some(missed), ..opening }))))
@@ -230,6 +242,7 @@ impl Stage {
             released,
             since: Instant::now(),
             limit: LIMIT,
+            patient: false,
             missed: None,
             refused: None,
             result,
@@ -258,8 +271,9 @@ impl Stage {
             (Ok(parts), refused) => {
                 // One that is not there yet says so itself, and when it is back.
                 let back = opening.missed.take().filter(|_| parts.camera.as_ref().is_some_and(|camera| !camera.ring().frames().is_empty()));
-                self.take(parts, camera, mic);
-                if let Some(device) = back {
+                let there = refused.is_none() && !opening.patient;
+                let told = self.take(parts, camera, mic, there);
+                if let Some(device) = back.filter(|_| !told) {
                     self.hub.health(Health::new(HealthCode::CameraBack).with("device", device));
                 }
                 self.spared = false;
@@ -319,17 +333,31 @@ impl Stage {
         }
     }
 
-    fn take(&mut self, parts: OpenedPart, camera: bool, mic: bool) {
+    /// `there`: it is open and not waited for. True if a camera that was lost is said to be back: the same one. What was lost of
+    /// another is over without a word, by its name.
+    fn take(&mut self, parts: OpenedPart, camera: bool, mic: bool, there: bool) -> bool {
+        let lost = |subject, asked: bool| asked && self.hub.has_problem(subject);
+        let (camera_lost, mic_lost) = (lost(Subject::Camera, camera), lost(Subject::Mic, mic));
         let gone = [(Subject::Camera, camera), (Subject::Mic, mic)];
         self.hub.forget(|subject| gone.contains(&(subject, true)));
+        let mut camera_back = false;
         if let Some(camera) = parts.camera {
+            camera_back = camera_lost && camera.name() == self.camera && (there || !camera.ring().frames().is_empty());
             (self.camera, self.camera_id, self.demo) = (camera.name(), camera.id(), camera.is_demo());
             self.program.replace_source(camera);
         }
+        if camera_back {
+            self.hub.health(Health::new(HealthCode::CameraBack).with("device", &self.camera));
+        }
         if mic {
+            let mic_back = mic_lost && there && parts.mic.is_some() && parts.mic_name == self.mic;
             self.mic = parts.mic_name;
             self.sound.replace_source(parts.mic);
+            if mic_back {
+                self.hub.health(Health::new(HealthCode::MicBack).with("device", &self.mic));
+            }
         }
+        camera_back
     }
 
     /// Draws this over the picture from the next tick on. `picture`: the card's, an encoded image; empty for none.
@@ -389,6 +417,43 @@ mod tests {
             }
         };
         tokio::time::timeout(GUARD, told).await.expect("the camera is said to be lost")
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_lost_and_chosen_again_is_said_to_be_back() {
+        let (hub, fonts, wish) = (Hub::default(), Fonts::bundled(), PreviewWish::default());
+        let around = Surroundings { hub: &hub, fonts: &fonts, wish: &wish, muted: false };
+        let demo = small_demo();
+        let mut stage = Stage::open(&demo, &around).expect("the demo opens");
+        let mailbox = hub.attach(true);
+        // As the program says it of pictures that cannot be read: nobody else would say that they are back.
+        hub.health(Health::new(HealthCode::CameraLost).with("device", &stage.camera));
+        hub.health(Health::new(HealthCode::MicLost).with("device", &stage.mic));
+        let (woken, wakes) = channel();
+        let wake: Wake = Arc::new(move || {
+            let _ = woken.send(());
+        });
+        let mut opening = stage.begin_change(demo, true, &wake).expect("a thread").expect("it is opened");
+        while let Continue(on) = {
+            wakes.recv_timeout(GUARD).expect("it is told when there is something");
+            stage.finish_change(opening, &wake)
+        } {
+            opening = on;
+        }
+        let told = async {
+            let mut back = Vec::new();
+            while back.len() < 2 {
+                if let Some(News::Event(Event::Health(health))) = mailbox.next().await
+                    && matches!(health.code, HealthCode::CameraBack | HealthCode::MicBack)
+                {
+                    back.push(health.code);
+                }
+            }
+            back
+        };
+        let back = tokio::time::timeout(GUARD, told).await.expect("both are said to be back");
+        assert_eq!(back, [HealthCode::CameraBack, HealthCode::MicBack]);
+        assert!(hub.problems().is_empty());
     }
 
     #[tokio::test(flavor = "multi_thread")]

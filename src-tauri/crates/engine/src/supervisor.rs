@@ -191,7 +191,7 @@ impl Engine {
             || {},
             move || {
                 let (inner, data, exe, path) = (Arc::clone(&watched), data.clone(), exe.clone(), path.clone());
-                Supervisor { inner, data, exe, path, crashes: 0, ended: false }.watch(Arc::clone(&connection))
+                Supervisor { inner, data, exe, path, crashes: 0, ended: false, owed: None }.watch(Arc::clone(&connection))
             },
         );
         Ok(Self { inner })
@@ -376,6 +376,8 @@ struct Supervisor {
     crashes: u32,
     /// The show had ended in order, which nobody was told yet.
     ended: bool,
+    /// A process that has not been told everything of the show, because its connection broke meanwhile: it is told again.
+    owed: Option<u32>,
     inner: Arc<Inner>,
     data: PathBuf,
     exe: PathBuf,
@@ -450,7 +452,8 @@ impl Supervisor {
                     if self.inner.over.is_cancelled() {
                         return None;
                     }
-                    let same = connection.pid() == before;
+                    let again = self.owed.take() == Some(connection.pid());
+                    let same = connection.pid() == before && !again;
                     let connection = Arc::new(connection);
                     let had_show = || lock(&self.inner.remembered).has_show();
                     let had = had_show();
@@ -458,7 +461,7 @@ impl Supervisor {
                         self.look_again(&connection).await;
                         (Taken::Over, had && !had_show())
                     } else {
-                        let in_order = self.ended_in_order(before, old).await;
+                        let in_order = !again && self.ended_in_order(before, old).await;
                         if in_order {
                             tracing::info!(pid = before, "the media process had ended in order, and its show with it");
                             lock(&self.inner.remembered).over();
@@ -473,6 +476,7 @@ impl Supervisor {
                         // Nothing is told of it: the next one is. One that lives all the same is found by the same way.
                         Taken::Died => {
                             self.ended |= ended;
+                            self.owed = Some(connection.pid());
                             connection.close();
                             return Some(connection);
                         }

@@ -6,7 +6,9 @@ mod child;
 mod support;
 
 use child::{child, is_there, kill, signal};
-use stallcast_engine::protocol::{Command, EngineState, Event, GoLive, Hello, Message, Recording, Reply, Request, VERSION};
+use stallcast_engine::protocol::{
+    Command, CouponRibbon, EngineState, Event, GoLive, Hello, Message, Overlay, ProductCard, Recording, Reply, Request, Snapshot, VERSION,
+};
 use stallcast_engine::{Engine, EngineEvent, socket, socket_path, wire};
 use std::time::Duration;
 use support::{give, record_into, small_demo, wait_encoded, wait_for, wait_state};
@@ -143,6 +145,57 @@ async fn wait_closed(events: &mut tokio::sync::broadcast::Receiver<EngineEvent>)
     use tokio::sync::broadcast::error::RecvError;
     let closed = async { while !matches!(events.recv().await, Err(RecvError::Closed)) {} };
     tokio::time::timeout(support::GUARD, closed).await.expect("events end");
+}
+
+fn card(picture_key: Option<&str>) -> ProductCard {
+    let figure = |text: &str| Some(text.to_owned());
+    let (title, sign) = ("Tea bowl".to_owned(), "¥".to_owned());
+    let (price, old_price, picture_key) = (figure("268"), figure("300"), picture_key.and_then(figure));
+    ProductCard { number: 3, title, sign, price, old_price, stock: Some(3), stock_of: Some(10), picture_key }
+}
+
+async fn snapshot(engine: &Engine) -> Snapshot {
+    let Reply::Snapshot(snapshot) = give(engine, Command::Snapshot).await else { panic!("a snapshot") };
+    snapshot
+}
+
+/// The app that heard of the platform is gone; the show goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_confirms_any_more_leaves_the_picture() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let first = Engine::attach_or_start(folder.path(), &child()).await.expect("it starts");
+    let mut events = first.events();
+    give(&first, Command::Configure(small_demo())).await;
+    let ends_at_ms = i64::MAX / 2;
+    let coupon = Some(CouponRibbon { sign: "¥".to_owned(), discount: "30".to_owned(), threshold: None, ends_at_ms });
+    let shown = Overlay { card: Some(card(None)), coupon };
+    give(&first, Command::SetOverlay(shown.clone())).await;
+    give(&first, Command::GoLive(record_into(&folder.path().join("show.mp4"), None))).await;
+    wait_state(&mut events, EngineState::Live).await;
+    assert_eq!(snapshot(&first).await.overlay, shown);
+    first.detach();
+    // Looking would be company: eight seconds have to pass without it.
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let second = Engine::attach(folder.path()).await.expect("no error").expect("it is there");
+    let bare = ProductCard { price: None, old_price: None, stock: None, stock_of: None, ..card(None) };
+    assert_eq!(snapshot(&second).await.overlay, Overlay { card: Some(bare), coupon: None });
+    give(&second, Command::End).await;
+    second.quit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_without_its_picture_does_not_claim_to_have_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let engine = Engine::attach_or_start(folder.path(), &child()).await.expect("it starts");
+    let shown = Overlay { card: Some(card(Some("a:1"))), coupon: None };
+    let key = |snapshot: Snapshot| snapshot.overlay.card.and_then(|card| card.picture_key);
+    // As a process is told by an app that came after the picture.
+    give(&engine, Command::SetOverlay(shown.clone())).await;
+    assert_eq!(key(snapshot(&engine).await), None);
+    let picture = bytes::Bytes::from_static(b"an encoded picture");
+    engine.command(Command::SetOverlay(shown), picture).await.expect("carried out");
+    assert_eq!(key(snapshot(&engine).await).as_deref(), Some("a:1"));
+    engine.quit().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -240,6 +240,8 @@ impl HealthBoard {
         let (recording, clean_feed) = (written(|state| &state.recording), written(|state| &state.clean_feed));
         let viewers = now.hls && before.is_none_or(|before| !before.hls);
         let unrecorded = now.recording.is_none() && before.is_some_and(|before| before.recording.is_some());
+        let files = |state: &State| state.recording.is_some() || state.clean_feed.is_some();
+        let nothing_written = !files(now) && before.is_some_and(files);
         let accepted = accepted(before, now);
         self.close(|subject| match subject {
             "camera" => camera,
@@ -248,7 +250,7 @@ impl HealthBoard {
             "recording_speed" => recording || unrecorded,
             "clean_feed" => clean_feed,
             "viewers" => viewers,
-            "disk" => unrecorded,
+            "disk" => unrecorded || nothing_written,
             _ => subject.strip_prefix("link:").is_some_and(|id| accepted.contains(id)),
         })
     }

@@ -120,6 +120,12 @@ fn what_lasts_is_said_as_long_as_it_lasts_with_the_figures_of_now() {
     let recorded = State { recording: Some(PathBuf::from("a.mp4")), ..state(&[]) };
     unrecorded.follow(Some(&recorded), &state(&[]));
     assert!(!codes(&unrecorded).contains(&"disk_low".to_owned()), "nothing is recorded");
+    let mut clean_only = board(&all);
+    let clean = State { clean_feed: Some(PathBuf::from("a.clean.mp4")), ..state(&[]) };
+    clean_only.follow(Some(&clean), &clean);
+    assert!(codes(&clean_only).contains(&"disk_low".to_owned()), "it fills the disk too");
+    clean_only.follow(Some(&clean), &state(&[]));
+    assert!(!codes(&clean_only).contains(&"disk_low".to_owned()), "no file is written");
 }
 
 #[test]

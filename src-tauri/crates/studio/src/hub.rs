@@ -29,6 +29,8 @@ pub(crate) struct Picture {
     pub met: bool,
     /// Pressed, and the media process has not said so yet.
     pub pressed: Option<Pressed>,
+    /// How often the end was pressed: a start that it overtook does not go live after it.
+    pub ends: u64,
     /// Figures of the last show, until the next one: for who missed the news of its end.
     pub ended: Option<Summary>,
     pub recording_since_ms: Option<i64>,
@@ -112,6 +114,7 @@ impl Hub {
                 open: false,
                 met: false,
                 pressed: None,
+                ends: 0,
                 ended: None,
                 recording_since_ms: None,
                 room_minutes: None,

@@ -48,7 +48,7 @@ impl Studio {
         if plan.destinations.is_empty() && plan.recording.is_none() && hls_dir.is_none() {
             return Err(StudioError::new("no_output"));
         }
-        {
+        let ends = {
             let mut picture = self.hub().picture();
             // Checked and marked under one lock: two quick presses start one show.
             if on_air(picture.state.engine) || picture.pressed.is_some() {
@@ -58,7 +58,8 @@ impl Studio {
             picture.steps_done.clear();
             picture.ended = None;
             picture.departed = Departed::default();
-        }
+            picture.ends
+        };
         self.hub().change_health(HealthBoard::show_begins);
         self.publish_show().await;
         let started = async {
@@ -73,6 +74,10 @@ impl Studio {
             // Under `live` the engine may outlive its app up to the deadline; a window's show ends after the grace time.
             let grace = plan.for_s.map_or(GRACE_S, |s| s.saturating_add(GRACE_S));
             engine.command(Command::SetGrace { seconds: grace }, bytes::Bytes::new()).await?;
+            // Whoever pressed the end meanwhile was told that it is over.
+            if self.hub().picture().ends != ends {
+                return Err(StudioError::new("not_live"));
+            }
             self.note_recordings(plan.recording.iter().chain(&plan.clean_feed));
             let ShowPlan { destinations, recording, clean_feed, for_s, limits } = plan;
             let go = GoLive { destinations, hls_dir, recording, clean_feed, for_s, limits, live_since_ms: None };
@@ -109,6 +114,7 @@ impl Studio {
                 return Err(StudioError::new("not_live"));
             }
             picture.pressed = Some(Pressed::End);
+            picture.ends += 1;
         }
         self.publish_show().await;
         let reply = engine.command(Command::End, bytes::Bytes::new()).await;

@@ -114,11 +114,13 @@ impl Studio {
 
     /// Sends the configuration with what was chosen, and remembers that once the media process has taken it.
     pub(crate) async fn configure(&self, chosen: impl Fn(&mut Configuration)) -> Result<(), StudioError> {
+        let turn = self.inner.sources_turn.lock().await;
         let mut wanted = self.configuration();
         chosen(&mut wanted);
         self.engine()?.command(Command::Configure(wanted.clone()), bytes::Bytes::new()).await?;
         self.hub().picture().configuration = wanted;
         self.remember(chosen).await;
+        drop(turn);
         // What it means on each platform may have changed.
         self.publish_destinations().await;
         self.hub().send(StudioEvent::Show(self.show_view().await));
@@ -128,6 +130,7 @@ impl Studio {
     /// The configuration of the start: as saved or given; what does not open is replaced step by step, unless it was
     /// given by a person on the command line.
     pub(crate) async fn open_sources(&self, wanted: Configuration, strict: bool) -> Result<(), StudioError> {
+        let _turn = self.inner.sources_turn.lock().await;
         if on_air(self.engine_state().engine) {
             return Ok(());
         }

@@ -121,6 +121,8 @@ pub(crate) struct Inner {
     pub(crate) reading: crate::comments::Reading,
     /// One at a time: an older overlay must never overwrite a newer one.
     pub(crate) overlay_turn: tokio::sync::Mutex<()>,
+    /// One choice of sources at a time: each is made of what was chosen before it, not of what it was while that was opening.
+    pub(crate) sources_turn: tokio::sync::Mutex<()>,
     /// The media process did not take the newest one.
     pub(crate) overlay_owed: AtomicBool,
     /// The time that buyers' fields are kept was changed.
@@ -201,6 +203,7 @@ impl Studio {
                 shops: Connections::default(),
                 reading: crate::comments::Reading::default(),
                 overlay_turn: tokio::sync::Mutex::new(()),
+                sources_turn: tokio::sync::Mutex::new(()),
                 overlay_owed: AtomicBool::new(false),
                 retention_changed: tokio::sync::Notify::new(),
                 tasks: Tasks::new(),

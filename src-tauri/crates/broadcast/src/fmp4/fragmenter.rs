@@ -10,12 +10,13 @@ use std::sync::Arc;
 /// Pictures of one HLS part, about: viewers are behind by some of them.
 const PART: i64 = 500 * NANOS_PER_MS;
 /// Pictures of one fragment of a recording, about. A death takes the one that is not whole, and what is on its way through the
-/// encoder's look-ahead, which is half a second: together that is to stay below a second. Divides the two seconds between keyframes.
+/// encoder's look-ahead, which is half a second at 30 frames: together that is to stay below a second. Divides the two seconds
+/// between keyframes.
 const STRETCH: i64 = 400 * NANOS_PER_MS;
-/// Instants are whole nanoseconds: where half a second lies exactly between two frames, three of them rounded must not
+/// Instants are whole nanoseconds: where the end of a fragment lies exactly between two frames, three of them rounded must not
 /// decide which one it is.
 const ROUNDED: i64 = 4;
-/// Sound waits this long for its pictures (an encoder looks ahead); older sound is let go when there are none.
+/// Sound waits this long for the first picture (an encoder looks ahead); older sound is let go.
 const SOUND_WAITS: i64 = 5 * NANOS_PER_SEC;
 
 /// One `moof` + `mdat`: playable after the init segment and the fragments before it.
@@ -142,7 +143,8 @@ impl Fragmenter {
         if packet.track == Track::Audio {
             let newest = packet.pts;
             self.audio.push_back(packet);
-            if self.video.is_empty() {
+            // A picture that is missing now may be there again: what sounds meanwhile is kept for it.
+            if self.timeline.is_none() {
                 while self.audio.front().is_some_and(|p| newest - p.pts > SOUND_WAITS) {
                     self.audio.pop_front();
                 }
@@ -371,6 +373,21 @@ mod tests {
             }
             assert!(f64::from(longest) / f64::from(fps) <= 0.4, "{longest} pictures at {fps} a second");
         }
+        Ok(())
+    }
+
+    /// A disk that stands still for long: its queue drops pictures up to the next keyframe, and keeps the sound.
+    #[test]
+    fn a_long_hole_in_the_pictures_is_none_in_the_sound() -> io::Result<()> {
+        let mut fragmenter = Fragmenter::recording(config(30))?;
+        let mut bytes = 0;
+        let mut take = |found: Option<Fragment>| bytes += found.map_or(0, |f| f.bytes.len());
+        (0..12).try_for_each(|n| fragmenter.push(picture(n, 30)).map(&mut take))?;
+        (0..30 * 48_000 / 1024).try_for_each(|n| fragmenter.push(sound(n)).map(&mut take))?;
+        (900..912).try_for_each(|n| fragmenter.push(picture(n, 30)).map(&mut take))?;
+        // Of each block: its four bytes and an entry in the fragment's list.
+        assert!(bytes > 30 * 48_000 / 1024 * 12, "{bytes} bytes");
+        assert!(fragmenter.audio.is_empty());
         Ok(())
     }
 

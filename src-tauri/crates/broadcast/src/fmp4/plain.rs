@@ -6,8 +6,9 @@ use mp4_atom::{
 };
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::time::Duration;
 
-/// Samples of one run: half a second has thirty.
+/// Samples of one run: a fragment has twenty.
 const MOST_SAMPLES: u32 = 1 << 16;
 /// Bytes that the index takes for a sample, at most: an entry of its own in each table.
 const MOST_A_SAMPLE: u64 = 48;
@@ -15,16 +16,16 @@ const MOST_A_SAMPLE: u64 = 48;
 const NOT_SYNC: u32 = 0x0001_0000;
 
 /// Writes a plain MP4 of a file in whole fragments into `to`: the index of all samples first, then their bytes as they
-/// were, once and in order. Needs about 20 bytes of memory a sample: 50 MB for eight hours.
+/// were, once and in order; says how long it is shown. Needs about 20 bytes of memory a sample: 50 MB for eight hours.
 ///
 /// # Errors
 /// [`io::ErrorKind::InvalidData`]: something that a recording of ours never has; the files cannot be read or written.
-pub(crate) fn write_plain(from: &mut File, to: &mut File) -> io::Result<()> {
+pub(crate) fn write_plain(from: &mut File, to: &mut File) -> io::Result<Duration> {
     write(from, to, u32::MAX.into())
 }
 
 /// Places and lengths beyond `narrow` take 64 bits.
-fn write(from: &mut File, to: &mut File, narrow: u64) -> io::Result<()> {
+fn write(from: &mut File, to: &mut File, narrow: u64) -> io::Result<Duration> {
     let Fragmented { ftyp, mut moov, tables, bytes } = read(from)?;
     let samples: usize = tables.iter().map(|t| t.sizes.len()).sum();
     if samples == 0 {
@@ -41,6 +42,7 @@ fn write(from: &mut File, to: &mut File, narrow: u64) -> io::Result<()> {
     out.truncate(begin);
     moov.trak.iter_mut().try_for_each(|trak| move_samples(trak, base))?;
     moov.encode(&mut out).map_err(encoding)?;
+    let lasts = u128::from(moov.mvhd.duration) * 1000 / u128::from(moov.mvhd.timescale.max(1));
     drop(moov);
     out.extend_from_slice(&header);
     to.write_all(&out)?;
@@ -51,7 +53,7 @@ fn write(from: &mut File, to: &mut File, narrow: u64) -> io::Result<()> {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
     }
-    Ok(())
+    Ok(Duration::from_millis(u64::try_from(lasts).unwrap_or(u64::MAX)))
 }
 
 fn wrong(what: &'static str) -> io::Error {

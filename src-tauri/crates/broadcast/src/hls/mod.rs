@@ -32,10 +32,9 @@ const PATIENT_FOR: u32 = 5;
 
 /// Writes the show as HLS into one folder.
 ///
-/// Two-second segments cut at keyframes, each told as it grows in parts of half a second (the fragments of the
-/// recording), a sliding playlist of about 14 s, everything written under another name and then moved, so that a reader
-/// never sees half a file. After an engine restart the playlist goes on: numbers keep rising, a discontinuity and a new
-/// init segment mark the seam.
+/// Two-second segments cut at keyframes, each told as it grows in parts of half a second, a sliding playlist of about 14 s,
+/// everything written under another name and then moved, so that a reader never sees half a file. After an engine restart the
+/// playlist goes on: numbers keep rising, a discontinuity and a new init segment mark the seam.
 pub struct HlsSink {
     queue: PacketQueue,
     crashes: Arc<Crashes>,

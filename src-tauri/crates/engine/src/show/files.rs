@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// So much that waits for a disk is told: it is in memory only, and when that is full, pictures are missing.
 const BEHIND: Duration = Duration::from_secs(5);
-/// With no more than this waiting, the disk takes it as it comes: the writer has a fragment of half a second at a time.
+/// With no more than this waiting, the disk takes it as it comes: the writer has one fragment at a time.
 const IN_TIME: Duration = Duration::from_secs(1);
 
 /// A file whose disk may be too slow.

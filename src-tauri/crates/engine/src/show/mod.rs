@@ -16,7 +16,7 @@ use crate::encoders::{Encoders, settings};
 use crate::error::failure;
 use crate::feed::Feed;
 use crate::finishing::Finishing;
-use crate::hub::Hub;
+use crate::hub::{Hub, Subject};
 use crate::program::Program;
 use crate::protocol::{Configuration, Failure, GoLive, LinkState, LinkStatus, Recording};
 use crate::relay::Relay;
@@ -289,6 +289,10 @@ impl Show {
         self.follow_links();
         self.look_at_disks();
         self.clean.look(Instant::now());
+        // No file, no disk that could be full.
+        if self.recording.is_none() && self.clean.path().is_none() {
+            self.hub.forget(|subject| subject == Subject::Show("disk"));
+        }
         let lost = self.teller.lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
             tracing::warn!(lost, "news of sinks were lost");

@@ -44,7 +44,7 @@ pub(crate) fn run(table: &mut Table) -> anyhow::Result<()> {
             ensure!(grown.elapsed() < LIMIT, "part {} never begins: {}", n + 1, show.log());
             std::thread::sleep(Duration::from_millis(20));
         }
-        // At another moment of its half second each time.
+        // At another moment of its fragment each time.
         std::thread::sleep(BETWEEN + PHASE * u32::try_from(n)?);
         let (begun, period) = camera_clock(&cameras.log(0)?)?;
         let at = now_s();
