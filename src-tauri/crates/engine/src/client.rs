@@ -51,10 +51,15 @@ pub(crate) type Sink = Box<dyn Fn(EngineEvent) + Send + Sync>;
 impl Connection {
     /// Connects and greets; `None` when nobody listens.
     pub(crate) async fn open(path: &Path, sink: Sink) -> Result<Option<Self>, EngineError> {
+        Self::open_as(path, sink, false).await
+    }
+
+    /// The same; who only `glances` is no company for a show.
+    pub(crate) async fn open_as(path: &Path, sink: Sink, glances: bool) -> Result<Option<Self>, EngineError> {
         let Some(stream) = socket::connect(path).await? else { return Ok(None) };
         let (mut from, mut to) = tokio::io::split(stream);
         let greeting = async {
-            wire::write(&mut to, &Hello { version: VERSION, pid: std::process::id() }, &[]).await?;
+            wire::write(&mut to, &Hello { version: VERSION, pid: std::process::id(), glances }, &[]).await?;
             wire::read::<Hello>(&mut from).await
         };
         let Ok(greeting) = tokio::time::timeout(HELLO_LIMIT, greeting).await else {

@@ -60,7 +60,7 @@ pub(crate) struct Director {
     /// Other sources, while they are being opened.
     opening: Option<Box<Opening>>,
     /// Those of a process that died, while they are being opened: nobody waits for an answer, and no show for them.
-    reopening: Option<Box<Opening>>,
+    reopening: Vec<Box<Opening>>,
     /// Their overlays have other words.
     spoken: bool,
     wake: Wake,
@@ -102,7 +102,7 @@ impl Director {
             encoders: Encoders::default(),
             stage: None,
             opening: None,
-            reopening: None,
+            reopening: Vec::new(),
             spoken: false,
             wake,
             show: None,
@@ -155,7 +155,7 @@ impl Director {
     /// Has this to wait for sources that are being opened? What is about them, and a show that somebody begins with them.
     pub(crate) const fn must_wait(&self, command: &Command) -> bool {
         match command {
-            Command::Configure(_) | Command::Restore(_) => self.opening.is_some() || self.reopening.is_some(),
+            Command::Configure(_) | Command::Restore(_) => self.opening.is_some() || !self.reopening.is_empty(),
             Command::GoLive(_) => self.opening.is_some(),
             _ => false,
         }
@@ -183,9 +183,11 @@ impl Director {
     }
 
     fn follow_reopening(&mut self) {
-        let (Some(opening), Some(stage)) = (self.reopening.take(), &mut self.stage) else { return };
-        self.reopening = stage.finish_again(opening, &self.wake);
-        if self.reopening.is_none() {
+        let Some(stage) = &mut self.stage else { return self.reopening.clear() };
+        let (openings, wake) = (std::mem::take(&mut self.reopening), &self.wake);
+        let before = openings.len();
+        self.reopening = openings.into_iter().filter_map(|opening| stage.finish_again(opening, wake)).collect();
+        if self.reopening.len() < before {
             self.tell_state();
         }
     }
@@ -195,7 +197,7 @@ impl Director {
         if let Some(summary) = self.end() {
             self.hub.event(Event::Ended(summary));
         }
-        (self.stage, self.opening, self.reopening) = (None, None, None);
+        (self.stage, self.opening, self.reopening) = (None, None, Vec::new());
         self.tell_state();
         if !self.finishing.wait(FILES_LIMIT) {
             tracing::warn!("a recording is still being finished; the next start goes on with it");
@@ -271,7 +273,7 @@ impl Director {
             let opened = sources::spared(on_air.as_ref().map_or("", |camera| &camera.name));
             let mut stage = Stage::with(&wanted, opened, &self.around())?;
             stage.spared = true;
-            (stage, None)
+            (stage, Vec::new())
         } else {
             Stage::again(&wanted, on_air, &self.around(), &self.wake)?
         };

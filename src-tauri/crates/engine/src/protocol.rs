@@ -23,6 +23,9 @@ pub struct Hello {
     pub version: u32,
     /// Sender's process id.
     pub pid: u32,
+    /// It looks once and goes: a show that nobody looks after is not kept going by it.
+    #[serde(default)]
+    pub glances: bool,
 }
 
 /// From client to engine.

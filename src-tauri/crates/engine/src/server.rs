@@ -52,12 +52,12 @@ pub(crate) async fn serve(listener: Listener, runtime: Arc<Runtime>, stop: Cance
 
 async fn client(stream: Stream, runtime: &Arc<Runtime>, stop: CancellationToken) -> Result<(), EngineError> {
     let (mut from, mut to) = tokio::io::split(stream);
-    wire::write(&mut to, &Hello { version: VERSION, pid: std::process::id() }, &[]).await?;
+    wire::write(&mut to, &Hello { version: VERSION, pid: std::process::id(), glances: false }, &[]).await?;
     let hello = tokio::time::timeout(HELLO_LIMIT, wire::read::<Hello>(&mut from)).await;
     let Ok(Some((hello, _))) = hello.unwrap_or(Ok(None)) else { return Ok(()) };
     tracing::info!(pid = hello.pid, version = hello.version, "a client attached");
     let same_version = hello.version == VERSION;
-    let mailbox = Arc::new(runtime.hub().attach(same_version));
+    let mailbox = Arc::new(runtime.hub().attach(same_version && !hello.glances));
     let result = tokio::select! {
         result = requests(&mut from, runtime, &mailbox, same_version) => result,
         result = news(&mut to, &mailbox, stop) => result,

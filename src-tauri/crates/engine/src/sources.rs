@@ -84,16 +84,16 @@ pub(crate) fn both(part: OpenedPart) -> Result<Opened, Failure> {
     Ok(Opened { camera, mic: part.mic, mic_name: part.mic_name })
 }
 
-/// Opens both as a process had them that died, and never fails for want of a device: it is waited for, behind a slate and silence. A
-/// file that cannot be read any more gives neither picture nor sound. May take as long as drivers do.
-pub(crate) fn open_again(wanted: &Configuration, on_air: Option<&OnAir>) -> Result<OpenedPart, Failure> {
+/// Opens those asked for as a process had them that died, and never fails for want of a device: it is waited for, behind a slate and
+/// silence. A file that cannot be read any more gives neither picture nor sound. May take as long as drivers do.
+pub(crate) fn open_again(wanted: &Configuration, on_air: Option<&OnAir>, camera: bool, mic: bool) -> Result<OpenedPart, Failure> {
     let begun = Instant::now();
     loop {
-        match open_part(wanted, on_air, true, true) {
+        match open_part(wanted, on_air, camera, mic) {
             Err(refused) if begun.elapsed() < AGAIN_LIMIT => {
                 tracing::warn!(code = refused.code, "the sources of the process before are not to be had yet");
             }
-            Err(_) => return open_part_patiently(wanted, on_air, true, true),
+            Err(_) => return open_part_patiently(wanted, on_air, camera, mic),
             opened => return opened,
         }
         std::thread::sleep(AGAIN_PAUSE);

@@ -120,7 +120,7 @@ impl Stage {
     }
 
     /// Starts everything over the sources of a process that died, or over none while they are being opened: then there is something
-    /// for [`Stage::finish_change`].
+    /// for [`Stage::finish_again`]. Camera and microphone do not wait for each other.
     ///
     /// # Errors
     /// No thread from the OS.
@@ -129,41 +129,62 @@ impl Stage {
         on_air: Option<OnAir>,
         around: &Surroundings<'_>,
         wake: &Wake,
-    ) -> Result<(Self, Option<Box<Opening>>), Failure> {
-        let (to_open, on_air_name) = (wanted.clone(), on_air.as_ref().map(|camera| camera.name.clone()));
-        let result = elsewhere(wake, move || sources::open_again(&to_open, on_air.as_ref()))?;
-        if let Ok(opened) = result.recv_timeout(WITHOUT_AFTER) {
-            return Ok((Self::with(wanted, sources::both(opened?)?, around)?, None));
+    ) -> Result<(Self, Vec<Box<Opening>>), Failure> {
+        let halves: &[_] = if sources::is_shared(wanted) { &[(true, true)] } else { &[(true, false), (false, true)] };
+        let mut results = Vec::with_capacity(halves.len());
+        for &(camera, mic) in halves {
+            let (to_open, on_air) = (wanted.clone(), on_air.clone());
+            results.push(((camera, mic), elsewhere(wake, move || sources::open_again(&to_open, on_air.as_ref(), camera, mic))?));
         }
-        tracing::warn!("the sources take their time; a show goes on without them until they are open");
-        let (wanted, since) = (wanted.clone(), Instant::now());
-        let stage = Self::with(&wanted, sources::none_yet(), around)?;
-        let opening = Opening {
-            wanted,
-            camera: true,
-            mic: true,
-            released: false,
-            since,
-            limit: AGAIN_LIMIT,
-            patient: true,
-            missed: None,
-            refused: None,
-            result,
-        };
-        let missed = on_air_name.unwrap_or_else(|| opening.named());
-        around.hub.health(Health::new(HealthCode::CameraLost).with("device", &missed));
-        Ok((stage, Some(Box::new(Opening { missed: Some(missed), ..opening }))))
+        let (mut there, mut late, since) = (sources::none_yet(), Vec::new(), Instant::now());
+        for ((camera, mic), result) in results {
+            let Ok(part) = result.recv_timeout(WITHOUT_AFTER.saturating_sub(since.elapsed())) else {
+                tracing::warn!(camera, mic, "a source takes its time; a show goes on without it until it is open");
+                late.push(Opening {
+                    wanted: wanted.clone(),
+                    camera,
+                    mic,
+                    released: false,
+                    since,
+                    limit: AGAIN_LIMIT,
+                    patient: true,
+                    missed: None,
+                    refused: None,
+                    result,
+                });
+                continue;
+            };
+            let part = part?;
+            if let Some(camera) = part.camera {
+                there.camera = camera;
+            }
+            if mic {
+                (there.mic, there.mic_name) = (part.mic, part.mic_name);
+            }
+        }
+        let stage = Self::with(wanted, there, around)?;
+        for opening in late.iter_mut().filter(|opening| opening.camera) {
+            let missed = on_air.as_ref().map_or_else(|| opening.named(), |camera| camera.name.clone());
+            around.hub.health(Health::new(HealthCode::CameraLost).with("device", &missed));
+            opening.missed = Some(missed);
+        }
+        Ok((stage, late.into_iter().map(Box::new).collect()))
     }
 
     /// What [`Stage::again`] began: [`Stage::finish_change`] for sources that nobody waits for.
     pub(crate) fn finish_again(&mut self, opening: Box<Opening>, wake: &Wake) -> Option<Box<Opening>> {
+        let (of_camera, named) = (opening.camera, opening.named());
         match self.finish_change(opening, wake) {
             Continue(opening) => return Some(opening),
-            Break(Ok(())) => tracing::info!(camera = self.camera, "the sources are open again"),
+            Break(Ok(())) => tracing::info!(camera = self.camera, mic = self.mic, "a source is open again"),
             // That the camera is lost was told; choosing it once more opens it.
             Break(Err(refused)) => {
-                tracing::error!(code = refused.code, "the sources of the process before do not open");
-                self.spared = true;
+                tracing::error!(code = refused.code, "a source of the process before does not open");
+                if of_camera {
+                    self.spared = true;
+                } else {
+                    self.hub.health(Health::new(HealthCode::MicLost).with("device", &named));
+                }
             }
         }
         None
@@ -462,7 +483,7 @@ mod tests {
         let around = Surroundings { hub: &hub, fonts: &fonts, wish: &wish, muted: false };
         let mailbox = hub.attach(true);
         let mine = camera("one that fell out");
-        let opened = sources::open_again(&mine, None).and_then(sources::both).expect("it is waited for");
+        let opened = sources::open_again(&mine, None, true, true).and_then(sources::both).expect("it is waited for");
         let mut stage = Stage::with(&mine, opened, &around).expect("threads");
         assert_eq!(lost(&mailbox).await, "one that fell out");
         let (woken, wakes) = channel();

@@ -202,9 +202,21 @@ impl Engine {
     /// # Errors
     /// The socket is not usable.
     pub async fn attach(data: &Path) -> Result<Option<Self>, EngineError> {
+        Self::attach_as(data, false).await
+    }
+
+    /// The same for one look: it does not count as somebody who looks after the show.
+    ///
+    /// # Errors
+    /// As [`Self::attach`].
+    pub async fn glance(data: &Path) -> Result<Option<Self>, EngineError> {
+        Self::attach_as(data, true).await
+    }
+
+    async fn attach_as(data: &Path, glances: bool) -> Result<Option<Self>, EngineError> {
         let inner = Inner::new(None);
         let path = socket::path(data, "engine")?;
-        let Some(connection) = Connection::open(&path, sink(&inner)).await? else { return Ok(None) };
+        let Some(connection) = Connection::open_as(&path, sink(&inner), glances).await? else { return Ok(None) };
         let connection = Arc::new(connection);
         inner.pid.store(connection.pid(), Ordering::Relaxed);
         inner.link.send_replace(Link::Up(Arc::clone(&connection) as Arc<dyn Port>));

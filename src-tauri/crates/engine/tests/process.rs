@@ -174,11 +174,22 @@ async fn what_nobody_confirms_any_more_leaves_the_picture() {
     wait_state(&mut events, EngineState::Live).await;
     assert_eq!(snapshot(&first).await.overlay, shown);
     first.detach();
-    // Looking would be company: eight seconds have to pass without it.
-    tokio::time::sleep(Duration::from_secs(10)).await;
-    let second = Engine::attach(folder.path()).await.expect("no error").expect("it is there");
     let bare = ProductCard { price: None, old_price: None, stock: None, stock_of: None, ..card(None) };
-    assert_eq!(snapshot(&second).await.overlay, Overlay { card: Some(bare), coupon: None });
+    let bare = Overlay { card: Some(bare), coupon: None };
+    let left = async {
+        loop {
+            let look = Engine::glance(folder.path()).await.expect("no error").expect("it is there");
+            let now = snapshot(&look).await.overlay;
+            look.detach();
+            if now == bare {
+                return;
+            }
+            assert_eq!(now, shown);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(support::GUARD, left).await.expect("the figures leave");
+    let second = Engine::attach(folder.path()).await.expect("no error").expect("it is there");
     give(&second, Command::End).await;
     second.quit().await;
 }
@@ -210,10 +221,13 @@ async fn without_a_client_the_show_ends_after_the_grace_time_and_then_the_proces
     wait_state(&mut events, EngineState::Live).await;
     let pid = engine.pid();
     engine.detach();
-    // Looking would be company: the finished file says that the show has ended.
+    // One who attaches would be company, whoever asks how it stands is none.
     let ended = async {
         while !support::is_finished(&file) {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            if let Some(look) = Engine::glance(folder.path()).await.expect("no error") {
+                let _ = look.command(Command::Snapshot, bytes::Bytes::new()).await;
+                look.detach();
+            }
         }
     };
     tokio::time::timeout(support::GUARD, ended).await.expect("the show ends by itself");
@@ -232,7 +246,7 @@ async fn a_foreign_version_may_look_and_end_and_take_the_place_and_no_more() {
     let engine = Engine::attach_or_start(folder.path(), &child()).await.expect("it starts");
     let path = socket_path(folder.path()).expect("a path");
     let mut stream = socket::connect(&path).await.expect("no error").expect("it listens");
-    wire::write(&mut stream, &Hello { version: VERSION + 1, pid: 1 }, &[]).await.expect("written");
+    wire::write(&mut stream, &Hello { version: VERSION + 1, pid: 1, glances: false }, &[]).await.expect("written");
     let (hello, _) = wire::read::<Hello>(&mut stream).await.expect("read").expect("greeted");
     assert_eq!(hello.version, VERSION);
     for (id, command) in [(1, Command::Configure(small_demo())), (2, Command::Snapshot), (3, Command::End)] {
@@ -261,7 +275,7 @@ async fn a_client_that_does_not_read_holds_up_nobody() {
     let mut events = engine.events();
     let path = socket_path(folder.path()).expect("a path");
     let mut stuck = socket::connect(&path).await.expect("no error").expect("it listens");
-    wire::write(&mut stuck, &Hello { version: VERSION, pid: 1 }, &[]).await.expect("written");
+    wire::write(&mut stuck, &Hello { version: VERSION, pid: 1, glances: false }, &[]).await.expect("written");
     give(&engine, Command::Configure(small_demo())).await;
     give(&engine, Command::Preview { fps: 30, max_side: 960 }).await;
     // Enough pictures to fill every buffer on the way to the one that does not read.

@@ -5,7 +5,7 @@
 mod support;
 
 use rustix::fs::{CWD, Mode, mkfifoat};
-use stallcast_engine::protocol::{CameraChoice, Command, Configuration, EngineState, Event, Reply};
+use stallcast_engine::protocol::{CameraChoice, Command, Configuration, EngineState, Event, MicChoice, Reply, Restoration};
 use stallcast_engine::{Engine, EngineError, EngineEvent};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -114,4 +114,26 @@ async fn of_two_shows_that_wait_for_their_sources_the_first_begins() {
     let asked = tokio::time::timeout(GUARD, engine.command(Command::Snapshot, bytes::Bytes::new())).await;
     assert!(asked.is_ok_and(|answer| answer.is_ok()), "it answers as before");
     engine.quit().await;
+}
+
+/// After a death of the media process.
+#[tokio::test]
+async fn a_microphone_that_does_not_open_keeps_no_camera_off_the_air() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let engine = Engine::in_process(folder.path()).await.expect("it starts");
+    let fifo = folder.path().join("voice.mp4");
+    mkfifoat(CWD, &fifo, Mode::RUSR | Mode::WUSR).expect("made");
+    let configuration = Configuration { mic: MicChoice::File { path: fifo.clone() }, ..small_demo() };
+    give(&engine, Command::Restore(Restoration { configuration, on_air: None, spared: false })).await;
+    let Reply::Snapshot(now) = give(&engine, Command::Snapshot).await else { panic!("a snapshot") };
+    assert!(now.state.demo && !now.state.camera.is_empty(), "{:?}", now.state);
+    assert!(now.problems.is_empty() && now.state.mic.is_empty(), "{:?}", now.problems);
+    // Whoever opens it waits for a writer, and finds nothing.
+    let writing = std::thread::spawn(move || drop(std::fs::OpenOptions::new().write(true).open(&fifo)));
+    let mut events = engine.events();
+    give(&engine, Command::GoLive(record_into(&folder.path().join("show.mp4"), None))).await;
+    wait_encoded(&mut events, 10).await;
+    give(&engine, Command::End).await;
+    engine.quit().await;
+    writing.join().expect("no panic");
 }

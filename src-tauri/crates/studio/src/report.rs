@@ -44,7 +44,7 @@ fn refuse(terminal: Terminal, error: &StudioError) -> u8 {
 
 /// The media process of a folder as it stands now, without disturbing it.
 pub(crate) async fn engine_snapshot(data: &Path) -> Option<(Snapshot, u32)> {
-    let engine = Engine::attach(data).await.ok()??;
+    let engine = Engine::glance(data).await.ok()??;
     let pid = engine.pid();
     let reply = engine.command(Command::Snapshot, bytes::Bytes::new()).await;
     engine.detach();
