@@ -148,7 +148,8 @@ impl Target {
         if app.is_empty() || app.starts_with('?') {
             return Err(TargetError::App);
         }
-        if key.is_empty() || key.starts_with('?') {
+        // Keys that are nothing but a query are real: 哔哩哔哩 gives `?streamname=…`.
+        if key.is_empty() || key == "?" {
             return Err(TargetError::Key);
         }
         if key.contains(is_blank) {

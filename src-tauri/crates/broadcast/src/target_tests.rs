@@ -26,6 +26,17 @@ fn a_full_url_is_split_at_the_last_slash_of_its_path() {
 #[test]
 fn two_fields_keep_the_key_whole_and_the_query_of_the_server() {
     same("rtmp://h/live/", Some("\tk/1?sign=a%2Fb&x=\n"), ("h", 1935, false, "live", "k/1?sign=a%2Fb&x=", "rtmp://h/live"));
+    // As 哔哩哔哩 gives it: the key is all query, in two fields or in one.
+    let node = (
+        "live-push.bilivideo.com",
+        1935,
+        false,
+        "live-bvc",
+        "?streamname=live_1_2&key=ab&schedule=rtmp",
+        "rtmp://live-push.bilivideo.com/live-bvc",
+    );
+    same("rtmp://live-push.bilivideo.com/live-bvc/", Some(node.4), node);
+    same("rtmp://live-push.bilivideo.com/live-bvc/?streamname=live_1_2&key=ab&schedule=rtmp", None, node);
     same(
         "rtmps://b.rtmps.youtube.com:443/live2?backup=1",
         Some("abcd-efgh"),
@@ -57,7 +68,8 @@ fn what_cannot_be_used_is_named() {
         ("rtmp://h//k", None, TargetError::App),
         ("rtmp://h/live", None, TargetError::Key),
         ("rtmp://h/live/", None, TargetError::Key),
-        ("rtmp://h/live/?sign=1", None, TargetError::Key),
+        ("rtmp://h/live/?", None, TargetError::Key),
+        ("rtmp://h/live", Some("?"), TargetError::Key),
         ("rtmp://h/live", Some("a\nb"), TargetError::KeyBlank),
         ("rtmp://h/live", Some("a\u{200b}b"), TargetError::KeyBlank),
         ("rtmp://h/li ve/k", None, TargetError::Blank),

@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 use support::clip::{Clip, Player};
-use support::fickle::Fickle;
+use support::fickle::{Fickle, Way};
 use support::look::look;
 use support::nginx::Nginx;
 use support::proxy::Proxy;
@@ -453,6 +453,26 @@ fn a_server_that_accepts_and_refuses_in_turn_is_asked_less_and_less_often() {
     let waits: Vec<f64> = tries.windows(2).map(|w| (w[1] - w[0]).as_secs_f64()).collect();
     eprintln!("between its tries: {waits:.1?} s");
     assert!(waits[0] < 3.0 && waits[3] > 3.0, "{waits:?}");
+}
+
+/// What a change of the Wi-Fi makes of the first second of a show: the key was taken, no picture was.
+#[test]
+fn a_key_that_was_taken_is_not_refused_for_good_before_the_first_picture() {
+    let server = Fickle::that(&[Way::Leaves, Way::Refuses, Way::Refuses, Way::Takes]);
+    let (tell, events) = channel();
+    let tell = move |event| {
+        let _ = tell.send(event);
+    };
+    let sink = RtmpSink::start(target(&Nginx::url(server.address), "k"), WILLING.config.clone(), tell, || {}).unwrap();
+    let sink = Arc::new(sink);
+    for n in 0..4 {
+        server.accepted.recv_timeout(secs(10.0)).unwrap_or_else(|e| panic!("try {n}: {e}"));
+    }
+    let input = Arc::clone(&sink);
+    let _player = WILLING.play(move |packet| input.push(packet));
+    assert_eq!(events.recv_timeout(secs(10.0)), Ok(SinkEvent::Held));
+    assert_eq!(events.recv_timeout(secs(10.0)), Ok(SinkEvent::Accepted));
+    assert_eq!(sink.figures().phase, LinkPhase::Publishing);
 }
 
 /// Takes connections and never says a word.

@@ -222,6 +222,8 @@ impl Picture {
             guarded("encoder", &hub, |run| {
                 if run > 0 {
                     self.relay.fail();
+                    // It may have changed while nothing was encoded.
+                    self.relay.set_kbps(self.kbps.load(Ordering::Relaxed));
                 }
                 self.encode();
             });

@@ -201,6 +201,10 @@ impl Studio {
                 // A whole address holds its key; of one without it the caller says what is missing.
                 (true, false) => return Ok((Address { url: url.into(), key: None }, true)),
                 (false, true) => return Ok((stored, false)),
+                // The address of the next show, pasted whole over the server's: the old key is not meant.
+                (false, false) if Target::parse("", &url, None).is_ok_and(|whole| whole.tc_url() == server) => {
+                    return Ok((Address { url: url.into(), key: None }, true));
+                }
                 (false, false) => {}
             }
             let key = stored.target()?.key().to_owned();

@@ -110,6 +110,14 @@ async fn a_stream_key_is_sealed_and_comes_back_to_nobody() {
     assert_eq!((saved.host.as_str(), saved.key_hint.as_str()), ("127.0.0.1", "•••• _key"));
     // Renamed without the key: the stored one stays.
     let again = DestinationForm { id: Some(saved.id.clone()), name: "另一个".to_owned(), key: None, ..form.clone() };
+    assert_eq!(studio.save_destination(again.clone()).await.expect("saved").key_hint, saved.key_hint);
+    // The next show's address, pasted whole over the server's: its key is the new one, and is no part of the address.
+    let whole = DestinationForm { url: Some("rtmp://127.0.0.1/app/canary_0001?sign=a".to_owned()), ..again.clone() };
+    assert_ne!(studio.save_destination(whole).await.expect("saved").key_hint, saved.key_hint);
+    assert_eq!(studio.destination_address(saved.id.clone()).await.expect("it is there"), "rtmp://127.0.0.1/app");
+    // Another server of the same platform keeps the key.
+    let moved = DestinationForm { url: Some("rtmp://127.0.0.2/app".to_owned()), key: Some(KEY.to_owned()), ..again.clone() };
+    studio.save_destination(moved).await.expect("saved");
     assert_eq!(studio.save_destination(again).await.expect("saved").key_hint, saved.key_hint);
     assert!(!format!("{:?}", studio.snapshot().await).contains(KEY));
     studio.close().await;

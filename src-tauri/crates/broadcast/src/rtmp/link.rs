@@ -105,6 +105,8 @@ pub(super) struct Link<E, K> {
     want_keyframe: K,
     /// Media was accepted once by way of this sink; see [`Self::was_accepted`].
     accepted: bool,
+    /// It has said that it takes the key, be it that the connection broke before the first picture.
+    key_taken: bool,
     /// A loss was told and no return yet.
     lost: bool,
     keyframe_asked: Option<Instant>,
@@ -144,6 +146,7 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
             on_event,
             want_keyframe,
             accepted: false,
+            key_taken: false,
             lost: false,
             keyframe_asked: None,
             asked_ahead: false,
@@ -212,6 +215,7 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
                     self.unanswered = if nobody { self.unanswered + 1 } else { 0 };
                     let stage = match opened {
                         Opened::Live(live) => {
+                            self.key_taken = true;
                             if let Some(old) = stuck.take() {
                                 old.wire.abort();
                             }
@@ -311,7 +315,7 @@ impl<E: Fn(SinkEvent), K: Fn()> Link<E, K> {
 
     /// It accepted its key in this show, by way of this sink or of one in a process before this.
     fn was_accepted(&self) -> bool {
-        self.accepted || self.target.was_accepted()
+        self.accepted || self.key_taken || self.target.was_accepted()
     }
 
     /// A refusal is final if this destination never accepted in this show, or has refused for too long since.

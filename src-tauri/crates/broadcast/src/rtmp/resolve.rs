@@ -4,11 +4,14 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
-/// The OS's resolver cannot be cancelled: after this it is left to itself.
+/// A question older than this is asked again beside it. Its answer counts all the same: behind a router that ignores half of the
+/// questions the OS's resolver takes 15 s, each time.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Questions that wait for it at the same time. One that was asked while there was no network answers when its own time is
 /// over; the next one, once there is a network again, at once.
 const AT_ONCE: usize = 3;
+/// And in all: the OS's resolver cannot be cancelled.
+const MOST: usize = 9;
 /// Least time between two questions.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Answers older than this are asked for again when there is reason to.
@@ -44,13 +47,13 @@ impl Resolver {
             return;
         }
         let mut found = None;
-        self.answers.retain(|(asked, answer)| match answer.try_recv() {
+        self.answers.retain(|(_, answer)| match answer.try_recv() {
             Ok(Ok(all)) if !all.is_empty() => {
                 found = Some(all);
                 false
             }
             Ok(_) | Err(TryRecvError::Disconnected) => false,
-            Err(TryRecvError::Empty) => asked.elapsed() < PATIENCE,
+            Err(TryRecvError::Empty) => true,
         });
         if let Some(all) = found {
             self.known = interleaved(&all);
@@ -60,7 +63,8 @@ impl Resolver {
         }
         let age = self.asked.map_or(Duration::MAX, |at| at.elapsed());
         let due = age > if self.known.is_empty() { PAUSE } else { FRESH };
-        if due && self.answers.len() < AT_ONCE {
+        let young = self.answers.iter().filter(|(asked, _)| asked.elapsed() < PATIENCE).count();
+        if due && young < AT_ONCE && self.answers.len() < MOST {
             self.asked = Some(Instant::now());
             let (host, port) = (self.host.clone(), self.port);
             let (tell, answer) = channel();
@@ -94,6 +98,19 @@ mod tests {
         assert_eq!(interleaved(&[a, b, c, x]), [a, x, b, c]);
         assert_eq!(interleaved(&[x, a, b, c]), [x, a, b, c]);
         assert_eq!(interleaved(&[]), []);
+    }
+
+    #[test]
+    fn an_answer_that_takes_long_counts() {
+        let mut resolver = Resolver::new("slow.invalid", 1935);
+        let (tell, answer) = channel();
+        let long_ago = Instant::now().checked_sub(PATIENCE + PAUSE).unwrap_or_else(Instant::now);
+        resolver.answers.push((long_ago, answer));
+        resolver.asked = Some(Instant::now());
+        assert_eq!(resolver.next(), None);
+        let found = SocketAddr::from(([192, 0, 2, 1], 1935));
+        assert!(tell.send(Ok(vec![found])).is_ok(), "somebody still waits for it");
+        assert_eq!(resolver.next(), Some(found));
     }
 
     #[test]

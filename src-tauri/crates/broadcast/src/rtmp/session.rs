@@ -3,7 +3,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use rml_rtmp::chunk_io::{ChunkDeserializer, ChunkSerializer};
 use rml_rtmp::handshake::{Handshake, HandshakeProcessResult, PeerType};
 use rml_rtmp::messages::{MessagePayload, RtmpMessage, UserControlEventType};
-use rml_rtmp::rml_amf0::Amf0Value;
+use rml_rtmp::rml_amf0::{self, Amf0Value};
 use rml_rtmp::time::RtmpTimestamp;
 use stallcast_media::{Packet, Pts, StreamConfig, Track};
 use std::collections::HashMap;
@@ -81,6 +81,25 @@ pub(super) struct Session {
     last_audio: Option<u32>,
 }
 
+/// Types of messages, RTMP specification 7.1.1.
+const AMF0_COMMAND: u8 = 20;
+const AMF3_COMMAND: u8 = 17;
+
+/// Name, transaction and arguments of a command. Real servers leave out what the specification has: ffmpeg's says `onFCPublish` and
+/// nothing else, on which the protocol crate panics. Without a transaction it answers nothing.
+fn command_of(payload: &MessagePayload) -> Option<(String, f64, Vec<Amf0Value>)> {
+    // What calls itself AMF3 is AMF0 behind a zero.
+    let skipped = usize::from(payload.type_id == AMF3_COMMAND && payload.data.first() == Some(&0));
+    let mut values = rml_amf0::deserialize(&mut payload.data.get(skipped..)?).ok()?.into_iter();
+    let Some(Amf0Value::Utf8String(name)) = values.next() else { return None };
+    let transaction = match values.next() {
+        Some(Amf0Value::Number(number)) => number,
+        _ => 0.0,
+    };
+    // The command's own object is nothing to us.
+    Some((name, transaction, values.skip(1).collect()))
+}
+
 impl Session {
     pub fn new(target: Target) -> Result<Self, ProtocolError> {
         let mut handshake = Handshake::new(PeerType::Client);
@@ -132,8 +151,16 @@ impl Session {
                 continue;
             }
             // A message we cannot read is not for us.
-            let Ok(message) = payload.to_rtmp_message() else { continue };
-            news = self.message(message)?.or(news);
+            match payload.type_id {
+                AMF0_COMMAND | AMF3_COMMAND => {
+                    let Some((name, transaction, arguments)) = command_of(&payload) else { continue };
+                    news = self.command(&name, transaction, arguments)?.or(news);
+                }
+                _ => {
+                    let Ok(message) = payload.to_rtmp_message() else { continue };
+                    self.message(message)?;
+                }
+            }
         }
         if self.window > 0 && self.received - self.acknowledged >= self.window {
             self.acknowledged = self.received;
@@ -143,7 +170,7 @@ impl Session {
         Ok(news)
     }
 
-    fn message(&mut self, message: RtmpMessage) -> Result<Option<News>, ProtocolError> {
+    fn message(&mut self, message: RtmpMessage) -> Result<(), ProtocolError> {
         match message {
             RtmpMessage::SetChunkSize { size } => self.reader.set_max_chunk_size(size as usize).map_err(protocol)?,
             RtmpMessage::WindowAcknowledgement { size } => self.window = u64::from(size),
@@ -157,12 +184,9 @@ impl Session {
                 };
                 self.control(pong)?;
             }
-            RtmpMessage::Amf0Command { command_name, transaction_id, additional_arguments, .. } => {
-                return self.command(&command_name, transaction_id, additional_arguments);
-            }
             _ => {}
         }
-        Ok(None)
+        Ok(())
     }
 
     fn command(&mut self, name: &str, transaction: f64, arguments: Vec<Amf0Value>) -> Result<Option<News>, ProtocolError> {

@@ -76,6 +76,29 @@ fn talk(client: &mut Session, server: &mut Server, mut early: Vec<u8>, crumb: us
     news
 }
 
+fn said(type_id: u8, data: Vec<u8>) -> Vec<u8> {
+    let payload = MessagePayload { timestamp: RtmpTimestamp::new(0), type_id, message_stream_id: 0, data: Bytes::from(data) };
+    ChunkSerializer::new().serialize(&payload, true, false).unwrap_or_else(|e| panic!("{e}")).bytes
+}
+
+#[test]
+fn a_command_of_a_name_alone_is_nothing_and_what_follows_is_understood() {
+    let text = |t: &str| Amf0Value::Utf8String(t.to_owned());
+    let bytes = |values: &[Amf0Value]| rml_amf0::serialize(&values.to_vec()).unwrap_or_else(|e| panic!("{e}"));
+    for type_id in [AMF0_COMMAND, AMF3_COMMAND] {
+        let zero = if type_id == AMF3_COMMAND { vec![0] } else { vec![] };
+        let mut client = session();
+        (client.stage, client.out) = (Stage::Create, vec![]);
+        for short in [vec![], vec![text("onFCPublish")], vec![text("onFCPublish"), Amf0Value::Number(0.0)], vec![Amf0Value::Null]] {
+            let news = client.input(&said(type_id, [zero.clone(), bytes(&short)].concat())).unwrap_or_else(|e| panic!("{e}"));
+            assert_eq!((news, client.stage), (None, Stage::Create), "{short:?}");
+        }
+        let created = [text("_result"), Amf0Value::Number(CREATE), Amf0Value::Null, Amf0Value::Number(1.0)];
+        client.input(&said(type_id, [zero, bytes(&created)].concat())).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(client.stage, Stage::Publish);
+    }
+}
+
 fn packet(track: Track, ms: f64, cts_ms: f64, keyframe: bool) -> Packet {
     let at = |ms: f64| Pts((ms * 1e6) as i64);
     Packet {

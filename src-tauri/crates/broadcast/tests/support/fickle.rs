@@ -5,11 +5,24 @@ use rml_rtmp::rml_amf0::Amf0Value;
 use rml_rtmp::sessions::{ServerSession, ServerSessionConfig, ServerSessionEvent, ServerSessionResult};
 use rml_rtmp::time::RtmpTimestamp;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
 
-/// An RTMP server that accepts every publication and takes that back with its first picture.
+/// What it does with a publication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Accepts it, and takes that back with its first picture.
+    TakesBack,
+    /// Accepts it, and closes.
+    Leaves,
+    /// Another connection has the name.
+    Refuses,
+    /// Accepts it.
+    Takes,
+}
+
+/// An RTMP server that does with each publication what it is told to.
 pub struct Fickle {
     pub address: SocketAddr,
     /// When it took each connection.
@@ -18,20 +31,27 @@ pub struct Fickle {
 
 impl Fickle {
     pub fn start() -> Self {
+        Self::that(&[Way::TakesBack])
+    }
+
+    /// What it does with the first, the second, …; the last for all that follow.
+    pub fn that(ways: &[Way]) -> Self {
+        let ways = ways.to_vec();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (tell, accepted) = channel();
         std::thread::spawn(move || {
-            for client in listener.incoming().map_while(Result::ok) {
+            for (n, client) in listener.incoming().map_while(Result::ok).enumerate() {
                 let _ = tell.send(Instant::now());
-                std::thread::spawn(move || serve(client));
+                let way = ways[n.min(ways.len() - 1)];
+                std::thread::spawn(move || serve(client, way));
             }
         });
         Self { address, accepted }
     }
 }
 
-fn serve(mut client: TcpStream) {
+fn serve(mut client: TcpStream, way: Way) {
     let mut handshake = Some(Handshake::new(PeerType::Server));
     let (mut session, first) = ServerSession::new(ServerSessionConfig::new()).unwrap();
     let mut first = Some(first);
@@ -58,12 +78,23 @@ fn serve(mut client: TcpStream) {
                 ServerSessionResult::OutboundResponse(packet) => {
                     let _ = client.write_all(&packet.bytes);
                 }
+                ServerSessionResult::RaisedEvent(ServerSessionEvent::PublishStreamRequested { .. }) if way == Way::Refuses => {
+                    let _ = client.write_all(&refusal("NetStream.Publish.BadName"));
+                }
+                ServerSessionResult::RaisedEvent(ServerSessionEvent::PublishStreamRequested { request_id, .. }) if way == Way::Leaves => {
+                    for result in session.accept_request(request_id).unwrap() {
+                        if let ServerSessionResult::OutboundResponse(packet) = result {
+                            let _ = client.write_all(&packet.bytes);
+                        }
+                    }
+                    let _ = client.shutdown(Shutdown::Write);
+                }
                 ServerSessionResult::RaisedEvent(
                     ServerSessionEvent::ConnectionRequested { request_id, .. }
                     | ServerSessionEvent::PublishStreamRequested { request_id, .. },
                 ) => results.extend(session.accept_request(request_id).unwrap().into_iter().rev()),
-                ServerSessionResult::RaisedEvent(ServerSessionEvent::VideoDataReceived { .. }) => {
-                    let _ = client.write_all(&refusal());
+                ServerSessionResult::RaisedEvent(ServerSessionEvent::VideoDataReceived { .. }) if way == Way::TakesBack => {
+                    let _ = client.write_all(&refusal("NetStream.Publish.Denied"));
                 }
                 _ => {}
             }
@@ -71,9 +102,9 @@ fn serve(mut client: TcpStream) {
     }
 }
 
-fn refusal() -> Vec<u8> {
+fn refusal(code: &str) -> Vec<u8> {
     let text = |t: &str| Amf0Value::Utf8String(t.to_owned());
-    let status = [("level", text("error")), ("code", text("NetStream.Publish.Denied"))].map(|(name, value)| (name.to_owned(), value));
+    let status = [("level", text("error")), ("code", text(code))].map(|(name, value)| (name.to_owned(), value));
     let command = RtmpMessage::Amf0Command {
         command_name: "onStatus".to_owned(),
         transaction_id: 0.0,
