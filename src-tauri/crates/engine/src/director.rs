@@ -60,7 +60,7 @@ pub(crate) struct Director {
     /// Other sources, while they are being opened.
     opening: Option<Box<Opening>>,
     /// Those of a process that died, while they are being opened: nobody waits for an answer, and no show for them.
-    reopening: Vec<Box<Opening>>,
+    reopening: Vec<Opening>,
     /// Their overlays have other words.
     spoken: bool,
     wake: Wake,

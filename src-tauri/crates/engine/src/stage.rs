@@ -129,7 +129,7 @@ impl Stage {
         on_air: Option<OnAir>,
         around: &Surroundings<'_>,
         wake: &Wake,
-    ) -> Result<(Self, Vec<Box<Opening>>), Failure> {
+    ) -> Result<(Self, Vec<Opening>), Failure> {
         let halves: &[_] = if sources::is_shared(wanted) { &[(true, true)] } else { &[(true, false), (false, true)] };
         let mut results = Vec::with_capacity(halves.len());
         for &(camera, mic) in halves {
@@ -168,14 +168,14 @@ impl Stage {
             around.hub.health(Health::new(HealthCode::CameraLost).with("device", &missed));
             opening.missed = Some(missed);
         }
-        Ok((stage, late.into_iter().map(Box::new).collect()))
+        Ok((stage, late))
     }
 
     /// What [`Stage::again`] began: [`Stage::finish_change`] for sources that nobody waits for.
-    pub(crate) fn finish_again(&mut self, opening: Box<Opening>, wake: &Wake) -> Option<Box<Opening>> {
+    pub(crate) fn finish_again(&mut self, opening: Opening, wake: &Wake) -> Option<Opening> {
         let (of_camera, named) = (opening.camera, opening.named());
-        match self.finish_change(opening, wake) {
-            Continue(opening) => return Some(opening),
+        match self.finish_change(Box::new(opening), wake) {
+            Continue(opening) => return Some(*opening),
             Break(Ok(())) => tracing::info!(camera = self.camera, mic = self.mic, "a source is open again"),
             // That the camera is lost was told; choosing it once more opens it.
             Break(Err(refused)) => {
