@@ -23,11 +23,11 @@ use std::time::{Duration, Instant};
 
 /// A show that nobody looks after ends after this time.
 const GRACE: Duration = Duration::from_secs(600);
-/// Without a show, devices that nobody looks at are let go of after this time: an app that restarts is quicker.
-const STAGE_GRACE: Duration = Duration::from_secs(10);
 /// Price, stock and coupon that nobody confirms any more leave the picture after this time, as they do where an app hears nothing
 /// of its platform (`studio::present`).
 const FIGURES_GRACE: Duration = Duration::from_secs(8);
+/// Without a show, devices that nobody looks at are let go of after this time: an app that restarts is quicker.
+const STAGE_GRACE: Duration = Duration::from_secs(10);
 /// And the process ends.
 const IDLE_GRACE: Duration = Duration::from_secs(60);
 /// Longest wait of the process's end for recordings that are being finished. What is not plain by then plays as it is, and the

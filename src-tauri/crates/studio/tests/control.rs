@@ -115,7 +115,7 @@ async fn a_stream_key_is_sealed_and_comes_back_to_nobody() {
     let whole = DestinationForm { url: Some("rtmp://127.0.0.1/app/canary_0001?sign=a".to_owned()), ..again.clone() };
     assert_ne!(studio.save_destination(whole).await.expect("saved").key_hint, saved.key_hint);
     assert_eq!(studio.destination_address(saved.id.clone()).await.expect("it is there"), "rtmp://127.0.0.1/app");
-    // Another server of the same platform keeps the key.
+    // An address without a key in it, of another server, keeps the one that is stored.
     let moved = DestinationForm { url: Some("rtmp://127.0.0.2/app".to_owned()), key: Some(KEY.to_owned()), ..again.clone() };
     studio.save_destination(moved).await.expect("saved");
     assert_eq!(studio.save_destination(again).await.expect("saved").key_hint, saved.key_hint);
