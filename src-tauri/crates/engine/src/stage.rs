@@ -45,7 +45,6 @@ pub(crate) struct Opening {
     /// The present ones were let go of for it.
     released: bool,
     since: Instant,
-    limit: Duration,
     /// What is not there is waited for: it is open without being there.
     patient: bool,
     /// The camera that was told as lost until it is open.
@@ -56,6 +55,11 @@ pub(crate) struct Opening {
 }
 
 impl Opening {
+    /// How long its driver may take.
+    const fn limit(&self) -> Duration {
+        if self.patient { AGAIN_LIMIT } else { LIMIT }
+    }
+
     /// The source that keeps it waiting, as far as is known.
     fn named(&self) -> String {
         let camera = match &self.wanted.camera {
@@ -146,7 +150,6 @@ impl Stage {
                     mic,
                     released: false,
                     since,
-                    limit: AGAIN_LIMIT,
                     patient: true,
                     missed: None,
                     refused: None,
@@ -262,7 +265,6 @@ impl Stage {
             mic,
             released,
             since: Instant::now(),
-            limit: LIMIT,
             patient: false,
             missed: None,
             refused: None,
@@ -281,7 +283,7 @@ impl Stage {
     /// of is opened again, or waited for.
     pub(crate) fn finish_change(&mut self, mut opening: Box<Opening>, wake: &Wake) -> ControlFlow<Result<(), Failure>, Box<Opening>> {
         let opened = match opening.result.try_recv() {
-            Err(TryRecvError::Empty) if opening.since.elapsed() < opening.limit => return Continue(opening),
+            Err(TryRecvError::Empty) if opening.since.elapsed() < opening.limit() => return Continue(opening),
             // Where it opens after all, the thread closes it.
             Err(TryRecvError::Empty) => Err(failure("source_unusable", &[("name", &opening.named()), ("detail", &"it never opens")])),
             Ok(opened) => opened,
